@@ -24,6 +24,11 @@ def evaluate(program: Program, inputs: Mapping[str, Values], arithmetic: Arithme
         if found != type_.shape:
             msg = f"input {name!r}: expected shape {type_.shape}, found {found}"
             raise ProgramError(msg)
+    with np.errstate(all="ignore"):  # what leaves the domain or the range shows in the value: NaN, infinity
+        return _run(program, inputs, arithmetic)
+
+
+def _run(program: Program, inputs: Mapping[str, Values], arithmetic: Arithmetic) -> list[Values]:
     values: list[Values] = []
     for index, node in program:
         value = arithmetic.enter(index, node)
@@ -49,9 +54,11 @@ def outputs(program: Program, values: Sequence[Values]) -> list[Values]:
 
 
 def dependents(program: Program, names: Sequence[str]) -> frozenset[int]:
-    """Nodes whose value depends on one of the named inputs."""
+    """Nodes whose value varies with one of the named inputs; what ``stop_gradient`` gives is a constant."""
     found: set[int] = set()
     for index, node in program:
+        if node.op == "stop_gradient":
+            continue
         if (node.op == "input" and node.name in names) or any(i in found for i in node.inputs):
             found.add(index)
     return frozenset(found)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from types import EllipsisType
 from typing import Any
 
-from reference_engine.literals import Several, attribute, exact_array, is_numeric, static_index
+from reference_engine.literals import Several, attribute, check_growth, exact_array, is_numeric, static_index
 from reference_engine.operations import OPERATIONS, Composite, Primitive, lookup
 from reference_engine.program import ProgramError
 from reference_engine.syntax import LanguageError, Source, decimal
@@ -189,7 +189,9 @@ class ExpressionReader:
             operation = _public(name)
             bound = operation.bind(args, kwargs)
             slots = {p.name: p.slot for p in operation.parameters}
-            return apply(name, **{k: self.argument(node, slots[k], v) for k, v in bound.items()})
+            arguments = {k: self.argument(node, slots[k], v) for k, v in bound.items()}
+            check_growth(name, arguments, MAX_ELEMENTS)
+            return apply(name, **arguments)
 
         return self.guarded(node, name, run)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,10 @@ class Several(tuple[Tensor, ...]):
     """The results of a several-valued operation, which must be unpacked."""
 
     __slots__ = ()
+
+
+_COPIES = ("repeats", "repetitions")
+"""Arguments that say how often elements are copied; these rules compute positions, not only shapes."""
 
 
 def is_numeric(value: Any) -> bool:
@@ -81,6 +85,21 @@ def attribute(value: Any) -> Attr:
                 return value
             return near if literal(near) == value else value
     return value
+
+
+def check_growth(name: str, arguments: Mapping[str, Any], limit: int) -> None:
+    """Refuse, before any shape rule runs, integers that would let it loop or copy without end."""
+    copies = 1
+    for key, value in arguments.items():
+        for leaf in _leaves(value):
+            if isinstance(leaf, int) and abs(leaf) > limit:
+                msg = f"{name}: found {key}={leaf}; expected at most {limit}"
+                raise ProgramError(msg)
+            copies *= max(1, leaf) if isinstance(leaf, int) and key in _COPIES else 1
+    operand = arguments.get("x")
+    if isinstance(operand, Tensor) and operand.size * copies > limit:
+        msg = f"{name}: found {operand.size * copies} elements; expected at most {limit}"
+        raise ProgramError(msg)
 
 
 def static_index(value: Any) -> Any:

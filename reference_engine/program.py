@@ -106,11 +106,12 @@ class Node:
         return dict(self.attrs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """Nodes in order of computation, and which of them are inputs and outputs.
 
-    Input nodes have the operation ``input`` and carry their name. Every node's inputs come before it.
+    Input nodes have the operation ``input`` and carry their name. Every node's inputs come before it. Programs
+    are equal when their digests are: the names of inputs count, because derivatives are asked for by name.
     """
 
     nodes: tuple[Node, ...]
@@ -150,6 +151,12 @@ class Program:
             )
         state.update(repr((self.inputs, self.outputs, self.output_names)).encode())
         return state.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def uses(self) -> Mapping[int, tuple[int, ...]]:
         """For each node, the nodes that use it."""

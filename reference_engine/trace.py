@@ -348,6 +348,10 @@ def node_arguments(node: Node, operands: Sequence[Any]) -> dict[str, Any]:
     operation = lookup(node.op)
     attrs = node.attributes
     layout = attrs.pop("layout", default_layout(operation))
+    spare = len(operands) - sum(layout)
+    if spare and "layout" not in dict(node.attrs):  # a lowered node keeps no layout; its one list takes the rest
+        slots = [p.slot for p in operation.parameters if p.slot]
+        layout = tuple(n + spare if slot == "many" else n for n, slot in zip(layout, slots, strict=True))
     return join_arguments(operation, operands, layout, attrs)
 
 
@@ -389,17 +393,18 @@ def _apply_core(
 ) -> Tensor:
     out = operation.infer([t.type for t in operands], attrs)
     if operation.elementwise:
-        operands = [broadcast(promote(t, operation, out), out.shape) for t in operands]
+        kind: Kind = "real" if out.kind == "real" or any(t.kind == "real" for t in operands) else out.kind
+        operands = [broadcast(promote(t, operation, kind), out.shape) for t in operands]
     return builder.add(operation.name, [t.index for t in operands], out, attrs)
 
 
-def promote(tensor: Tensor, operation: Primitive, out: TensorType) -> Tensor:
-    """Integers and booleans become real where the operation's result is real (conditions stay)."""
-    if out.kind == "real" and tensor.kind == "int" or (
-        out.kind == "real" and tensor.kind == "bool" and operation.name not in {"where", "select"}
-    ):
-        return to_kind(tensor, "real")
-    return tensor
+def promote(tensor: Tensor, operation: Primitive, kind: Kind) -> Tensor:
+    """Integers and booleans become real where the operation works on real numbers (conditions stay)."""
+    if kind != "real" or tensor.kind == "real":
+        return tensor
+    if tensor.kind == "bool" and operation.name in {"where", "select"}:
+        return tensor
+    return to_kind(tensor, "real")
 
 
 def to_kind(tensor: Tensor, kind: Kind) -> Tensor:

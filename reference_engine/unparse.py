@@ -1,8 +1,8 @@
 """A Program as program text: what a person would have written, such that reading it gives the same Program.
 
 The reader makes a node for each operation when its operands have been read, and one for each literal operand
-just before the operation. An unnamed node that is used once is therefore written in place where it stood right
-there in the order of nodes, and as a statement of its own everywhere else.
+just before the operation. An unnamed node that is used once is therefore written in place where it stood
+right there in the order of nodes, and as a statement of its own everywhere else.
 """
 
 from __future__ import annotations
@@ -178,8 +178,10 @@ def _names(program: Program) -> dict[int, str]:
         msg = f"two outputs have one name: {', '.join(program.output_names)}"
         raise ProgramError(msg)
     for index, name in zip(program.outputs, program.output_names, strict=True):
-        if index not in names and name not in taken:
-            names[index] = name
+        if name in taken and names.get(index) != name:
+            msg = f"the output {name!r} is called like an input"
+            raise ProgramError(msg)
+        names.setdefault(index, name)
     taken |= set(program.output_names)
     for index, node in program:
         if index not in names and node.name and node.name not in taken and check_name(node.name) is None:

@@ -24,6 +24,7 @@ from reference_engine.arithmetic import (
     matrix_form,
     truth,
 )
+from reference_engine.arithmetic.float64 import entry_shape
 from reference_engine.program import Attr, FrozenArray, Kind, Node, TensorType
 
 
@@ -151,6 +152,7 @@ class Balls:
     active: frozenset[int] = frozenset()
     resolve_ties: bool = False
     forced: Mapping[int, Values] = field(default_factory=dict)
+    radii: Mapping[int, Values] = field(default_factory=dict)
     kinks: list[Kink] = field(default_factory=list)
     lead: int = 0
     _index: int = -1
@@ -187,6 +189,8 @@ class Balls:
         if all(v.dtype != object for v in values):
             return np.asarray(f.float64(*values, **attrs))
         function = (lambda *x: f.ball(*x, **attrs)) if attrs else f.ball
+        if f.jumps is not None:
+            values = [self._widen(values[0])]
         ufunc = np.frompyfunc(function, len(values), 1)
         try:
             out = ufunc(*values)
@@ -196,6 +200,15 @@ class Balls:
         if f.jumps is not None and self._index in self.active and not self.resolve_ties:
             jumps = [f.jumps(plain(v)) for v in values[0].ravel()]
             self._note(np.array(jumps, dtype=bool), undecided=False)
+        return out
+
+    def _widen(self, x: Values) -> Values:
+        spread = self.radii.get(self._index)
+        if spread is None:
+            return x
+        balls = [plain(v) + arb(0, r) for v, r in zip(x.ravel(), spread.ravel().tolist(), strict=True)]
+        out = np.empty(x.shape, dtype=object)
+        out.ravel()[:] = balls
         return out
 
     def compare(self, name: str, a: Values, b: Values) -> Values:
@@ -210,7 +223,7 @@ class Balls:
         if self._index not in self.active or self.resolve_ties:
             codes = truth.forget_ties(codes)
         if self._index in self.forced:
-            codes = np.where(self.forced[self._index], codes | truth.BOTH_NEAR, codes).astype(np.uint8)
+            codes = np.where(self.forced[self._index], np.uint8(truth.UNKNOWN), codes)
         return codes
 
     def logical(self, name: str, values: Sequence[Values]) -> Values:
@@ -393,9 +406,12 @@ class Balls:
         values that overlap or are equal."""
         order = np.empty(x.shape, dtype=np.int64)
         groups = np.empty(x.shape, dtype=np.int64)
+        spread = self.radii.get(self._index)
         for place in np.ndindex(x.shape[:-1]):
             row = [plain(v) for v in x[place]]
             mids = [v.mid() for v in row]
+            if spread is not None:
+                row = [v + arb(0, r) for v, r in zip(row, spread[place].tolist(), strict=True)]
             indices = sorted(range(len(row)), key=_MidpointKey.of(mids))
             order[place] = indices
             group, ceiling = 0, None
@@ -414,12 +430,10 @@ class Balls:
             np.broadcast_to(all_plain(v), stack + v.shape[v.ndim - r :]) for v, r in zip(values, f.ranks, strict=True)
         ]
         results = [f.ball(*(v[place] for v in spread), **attrs) for place in np.ndindex(stack)]
-        if not results:
-            return np.empty(stack + spread[0].shape[len(stack) :], dtype=object)
-        core = np.shape(results[0])
+        core = np.shape(results[0]) if results else entry_shape(f, [v.shape[len(stack) :] for v in spread], attrs)
         out = np.empty((len(results), *core), dtype=object)
         for i, r in enumerate(results):
-            out[i] = r
+            out[i, ...] = r
         return out.reshape(stack + core)
 
     def round_to(self, x: Values, dtype: str) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -139,16 +140,29 @@ class Float64:
         return pick_by(x, first_maximum_last(key) if how.endswith("max") else self.order(key), how)
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
-        """Numpy's function on stacks of matrices; a singular matrix gives NaN."""
-        try:
-            with np.errstate(all="ignore"):
+        """Numpy's function on stacks of matrices; the entries of the stack that are singular become NaN."""
+        with np.errstate(all="ignore"):
+            try:
                 return np.asarray(f.float64(*values, **attrs))
-        except np.linalg.LinAlgError:
-            ones = [np.full(v.shape[-r:] if r else (), np.nan) for v, r in zip(values, f.ranks, strict=True)]
-            shape = np.asarray(f.float64(*(np.eye(*o.shape) if o.ndim == 2 else np.ones(o.shape) for o in ones)))  # noqa: PLR2004
-            stack = np.broadcast_shapes(*(v.shape[: v.ndim - r] for v, r in zip(values, f.ranks, strict=True)))
-            return np.full(stack + shape.shape, np.nan)
+            except np.linalg.LinAlgError:
+                return _entry_by_entry(f, values, attrs)
 
     def round_to(self, x: Values, dtype: str) -> Values:
         """Conversion between float types is the identity here."""
         return x
+
+
+def entry_shape(f: Matrices, shapes: Sequence[tuple[int, ...]], attrs: Mapping[str, Attr]) -> tuple[int, ...]:
+    """The shape of one stack entry of the result, tried out on identity matrices."""
+    return np.shape(f.float64(*(np.eye(*shape) for shape in shapes), **attrs))
+
+
+def _entry_by_entry(f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
+    stack = np.broadcast_shapes(*(v.shape[: v.ndim - r] for v, r in zip(values, f.ranks, strict=True)))
+    cores = [v.shape[v.ndim - r :] for v, r in zip(values, f.ranks, strict=True)]
+    spread = [np.broadcast_to(v, stack + core) for v, core in zip(values, cores, strict=True)]
+    out = np.full(stack + entry_shape(f, cores, attrs), np.nan)
+    for place in np.ndindex(stack):
+        with suppress(np.linalg.LinAlgError):
+            out[place] = f.float64(*(v[place] for v in spread), **attrs)
+    return out

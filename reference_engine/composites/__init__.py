@@ -1,7 +1,43 @@
-"""Operations written as programs over others; none has a gradient rule. Importing this package fills the table."""
+"""Operations written as programs over others, without gradient rules. Importing this fills the table."""
 
 from __future__ import annotations
 
-from reference_engine.composites import indexing, products, reductions, shapes
+from reference_engine.composites import (
+    activations,
+    classification,
+    convolution,
+    elementary,
+    indexing,
+    layers,
+    linalg,
+    losses,
+    normalization,
+    pooling,
+    products,
+    rectifiers,
+    recurrent,
+    reductions,
+    shapes,
+    softmax,
+    statistics,
+)
 
-__all__ = ["indexing", "products", "reductions", "shapes"]
+__all__ = [
+    "activations",
+    "classification",
+    "convolution",
+    "elementary",
+    "indexing",
+    "layers",
+    "linalg",
+    "losses",
+    "normalization",
+    "pooling",
+    "products",
+    "rectifiers",
+    "recurrent",
+    "reductions",
+    "shapes",
+    "softmax",
+    "statistics",
+]

@@ -82,7 +82,7 @@ def _dynamic(x: Tensor, indices: Sequence[Tensor], entries: Sequence[Any]) -> Te
             axis += 1
     zero = np.zeros(np.broadcast_shapes(*(t.shape for t in indices)), dtype=np.int64)
     base = positions(x.shape)[tuple(zero if isinstance(e, tuple) else e for e in entries)]
-    places = constant(np.ascontiguousarray(base))
+    places = constant(np.array(base))
     leading = _index_axes(entries, zero.ndim)
     strides = np.cumprod((1, *x.shape[:0:-1]))[::-1]
     for t, a in zip((indices[e[1]] for e in entries if isinstance(e, tuple)), axes, strict=True):

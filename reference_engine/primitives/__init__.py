@@ -7,10 +7,13 @@ from reference_engine.primitives import (
     contraction,
     elementary,
     indexing,
+    linalg,
     ordering,
     reduction,
     selection,
     shaping,
+    special,
+    spectral,
 )
 
 __all__ = [
@@ -18,8 +21,11 @@ __all__ = [
     "contraction",
     "elementary",
     "indexing",
+    "linalg",
     "ordering",
     "reduction",
     "selection",
     "shaping",
+    "special",
+    "spectral",
 ]

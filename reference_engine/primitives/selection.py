@@ -244,3 +244,21 @@ for _name, _f, _definition, _jumps in (
         integer=True,
         family="selection",
     )
+
+
+def _integer_quotient(a: Any, b: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.floor_divide(a, b)
+
+
+elementwise(
+    "integer_quotient",
+    Elementwise(_integer_quotient, lambda a, b: (a / b).floor(), exact=True),
+    [None, None],
+    definition="largest integer <= x1/x2, for integers.",
+    derivative="none.",
+    not_differentiable="nowhere: the operands are integers.",
+    integer=True,
+    family="selection",
+    internal=True,
+)

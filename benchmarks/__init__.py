@@ -1,0 +1,1 @@
+"""Speed and detection power, measured; each module prints one table."""

@@ -1,0 +1,100 @@
+"""Where a case is examined in one dtype: its inputs as that dtype holds them, and random cotangents and directions."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oracle.frameworks.protocol import Point
+from reference_engine.differentiate import COTANGENT, DIRECTION, TANGENT, jvp, second_order, vjp
+from reference_engine.precision import PRECISIONS, Precision
+from reference_engine.program import Program
+
+if TYPE_CHECKING:
+    from oracle.cases.model import Case
+
+Array = npt.NDArray[Any]
+
+SMALLEST, LARGEST = 0.5, 1.5
+"""Sizes of cotangent elements: none near zero, so that no element is invisible; not uniform, since a uniform
+cotangent cannot see a wrong softmax."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A Program at one point in one dtype, and the derivative Programs that say what is true there."""
+
+    program: Program
+    point: Point
+    precision: Precision
+    order: int
+
+    @property
+    def real_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that have a gradient."""
+        types = zip(self.program.output_names, self.program.output_types, strict=True)
+        return tuple(name for name, t in types if t.kind == "real")
+
+    def derivative(self, *, forward: bool) -> Program:
+        """The Program of the derivative that a route gives."""
+        if self.order == 2:  # noqa: PLR2004 - the order
+            return second_order(self.program, self.point.wrt)
+        return jvp(self.program, self.point.wrt) if forward else vjp(self.program, self.point.wrt)
+
+    def inputs(self, *, forward: bool) -> dict[str, Array]:
+        """Everything that the derivative Program takes, by name."""
+        given: dict[str, Array] = dict(self.point.inputs)
+        if forward and self.order == 1:
+            return given | {TANGENT + n: a for n, a in self.point.tangents.items()}
+        given |= {COTANGENT + n: a for n, a in self.point.cotangents.items()}
+        if self.order == 2:  # noqa: PLR2004 - the order
+            given |= {DIRECTION + n: a for n, a in self.point.directions.items()}
+        return given
+
+
+def draw(shape: tuple[int, ...], precision: Precision, generator: np.random.Generator) -> Array:
+    """Random numbers of both signs, between SMALLEST and LARGEST in size, that the format holds."""
+    size = generator.uniform(SMALLEST, LARGEST, shape) * generator.choice([-1.0, 1.0], shape)
+    return np.asarray(precision.round(size))
+
+
+def bench(case: Case, dtype: str, seed: int, order: int) -> Bench:
+    """Set a case up in one dtype; the same seed draws the same cotangents for every framework."""
+    precision = PRECISIONS[dtype]
+    generator = np.random.default_rng([seed, zlib.crc32(case.name.encode())])
+    inputs: dict[str, Array] = {
+        i.name: np.asarray(precision.round(i.array)) if i.kind == "real" else i.array for i in case.inputs
+    }
+    wrt = tuple(i.name for i in case.inputs if i.grad)
+    types = dict(zip(case.program.output_names, case.program.output_types, strict=True))
+    given: Mapping[str, Array] = case.cotangent or {}
+    cotangents = {
+        name: np.asarray(precision.round(given[name])) if name in given else draw(t.shape, precision, generator)
+        for name, t in types.items()
+        if t.kind == "real"
+    }
+    shapes = {n: np.shape(inputs[n]) for n in wrt}
+    point = Point(
+        inputs=inputs,
+        wrt=wrt,
+        dtype=dtype,
+        cotangents=cotangents,
+        tangents={n: draw(s, precision, generator) for n, s in shapes.items()},
+        directions={n: draw(s, precision, generator) for n, s in shapes.items()},
+        layouts={i.name: i.layout for i in case.inputs},
+    )
+    return Bench(case.program, point, precision, order)
+
+
+def in_dtype(source: Bench, dtype: str) -> Bench:
+    """The same numbers handed to the framework in another dtype that holds them all."""
+    point = source.point
+    moved = Point(
+        point.inputs, point.wrt, dtype, point.cotangents, point.tangents, point.directions, point.layouts
+    )
+    return Bench(source.program, moved, PRECISIONS[dtype], source.order)

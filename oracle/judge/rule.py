@@ -1,0 +1,126 @@
+"""Is it rounding? The rule for single elements: rho = distance to the enclosure over the rounding that is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb
+
+from reference_engine.arithmetic.balls import ZERO, plain, precision
+from reference_engine.certify import NARROW, Certificate, radius
+
+Values = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+EXACT_FROM = 0.25
+"""Errors above this part of the allowed one are measured again in balls: the float64 midpoint is off by up to u |G|,
+a quarter of the smallest error that is ever allowed."""
+
+ESTIMATED_FACTOR = 2.0
+"""In the estimated tier the reference is a float64 evaluation with roundings of its own, as large as the subject's."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One argument held to its certificate, element by element.
+
+    ``rho`` is 0 for a perfect answer and above 1 for what rounding does not explain; infinite for NaN or infinity
+    against a finite truth. ``settled`` marks elements whose enclosure is narrow, ``out_of_range`` those that are
+    rightly infinite in the subject's format.
+    """
+
+    rho: Values
+    distance: Values
+    allowed: Values
+    settled: Mask
+    out_of_range: Mask
+    truly_zero: bool
+
+
+def compare(certificate: Certificate, name: str, observed: Values) -> Comparison:
+    """Hold ``observed`` (the shape of the output ``name``) to the certificate."""
+    center = certificate.centers[name]
+    allowed = np.asarray(certificate.allowed(name))
+    enclosure = certificate.enclosures[name]
+    if certificate.tier == "estimated":
+        allowed = allowed * ESTIMATED_FACTOR
+        settled = np.isfinite(center)
+        distance = np.array(np.abs(observed - center))
+    else:
+        radii = np.array([radius(v) for v in enclosure.ravel()]).reshape(center.shape)
+        settled = np.isfinite(radii) & (radii <= np.maximum(allowed * NARROW, 2.0**-1074))
+        distance = _distance(observed, enclosure, center, allowed)
+    largest = certificate.subject.largest
+    out_of_range = np.isinf(observed) & (np.abs(center) + allowed > largest) & (np.sign(observed) == np.sign(center))
+    with np.errstate(all="ignore"):
+        rho = np.where(distance == 0, 0.0, distance / allowed)
+    rho = np.where(out_of_range, 0.0, np.where(np.isfinite(observed), rho, np.inf))
+    return Comparison(rho, distance, allowed, settled, out_of_range, _truly_zero(certificate, name))
+
+
+def _distance(observed: Values, enclosure: npt.NDArray[np.object_], center: Values, allowed: Values) -> Values:
+    with np.errstate(all="ignore"):
+        distance = np.array(np.abs(observed - center))
+    again = ~(distance <= EXACT_FROM * allowed) & np.isfinite(observed) & np.isfinite(center)
+    if again.any():
+        with precision(256):
+            distance[again] = [
+                float(abs(arb(b) - plain(g)).abs_lower()) for b, g in zip(observed[again], enclosure[again], strict=True)
+            ]
+    return np.where(np.isnan(distance), np.inf, distance)
+
+
+def _truly_zero(certificate: Certificate, name: str) -> bool:
+    if certificate.tier == "estimated":
+        return not certificate.centers[name].any()
+    return all(v is ZERO or v.contains(0) for v in certificate.enclosures[name].ravel())
+
+
+def inside(certificate: Certificate, name: str, observed: Values, *, widened: bool) -> bool:
+    """Whether every element lies within the allowed rounding of its enclosure, however wide that is.
+
+    ``widened`` asks for the enclosures in which branches close to their boundary are open.
+    """
+    source = certificate.widened if widened else certificate.enclosures
+    if source is None or not np.isfinite(observed).all() or certificate.tier == "estimated":
+        return False
+    allowed = np.asarray(certificate.allowed(name))
+    with precision(256):
+        return all(
+            not plain(g).is_finite() or float(abs(arb(b) - plain(g)).abs_lower()) <= a
+            for b, g, a in zip(observed.ravel(), source[name].ravel(), allowed.ravel(), strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much a comparison could have seen.
+
+    ``power`` is the smallest relative error of the argument as a whole that is caught: |allowed| over |G|, in the
+    Euclidean norm. ``condition`` is the relative noise over u at the worst element.
+    """
+
+    power: float | None
+    ill_conditioned: bool
+    vacuous: bool
+    condition: float | None
+
+
+def strength(certificate: Certificate, name: str, comparison: Comparison, index: int | None) -> Strength:
+    """Power, condition and vacuity of a comparison; ``index`` is the flat index of the worst element."""
+    center = certificate.centers[name]
+    finite = comparison.settled & np.isfinite(center)
+    size = float(np.linalg.norm(center[finite]))
+    allowed = float(np.linalg.norm(comparison.allowed[finite])) if finite.any() else 0.0
+    if comparison.truly_zero or size == 0:
+        blind = center.size == 0 or bool(finite.any() and (comparison.allowed[finite] >= 1).all())
+        return Strength(None, ill_conditioned=False, vacuous=blind, condition=None)
+    noise = float(np.linalg.norm(16.0 * np.nan_to_num(certificate.noise[name][finite], posinf=np.inf)))
+    unit = certificate.subject.unit_roundoff
+    condition = None
+    if index is not None and center.ravel()[index] != 0:
+        condition = float(certificate.noise[name].ravel()[index] / (unit * abs(center.ravel()[index])))
+    blind = bool((comparison.allowed[finite] >= np.abs(center[finite])).all())
+    return Strength(allowed / size, ill_conditioned=noise > size / 2, vacuous=blind, condition=condition)

@@ -1,0 +1,132 @@
+"""Limiting gradients: the derivative at points 2^-200, 2^-400 and 2^-800 beside a kink, in exact directions.
+
+Clarke's generalized gradient is the convex hull of the limits of gradients at nearby smooth points (Clarke,
+"Optimization and Nonsmooth Analysis", 1983, theorem 2.5.1). With exact inputs "nearby" can be 2^-200, far below
+any curvature that float64 inputs can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpz
+
+from reference_engine.arithmetic import Values
+from reference_engine.arithmetic.balls import Balls, hull, plain, precision
+from reference_engine.certify import ball_inputs
+from reference_engine.evaluate import dependents, evaluate
+from reference_engine.program import Program
+
+LADDER = ((200, 1024), (400, 2048), (800, 4096))
+"""Distances as powers of two, and the working bits that resolve them also after a cancellation of second order."""
+
+SETTLED = 2.0**-60
+"""Two limits agree when they differ by this part of themselves: |x|^1.01, which creeps to 0 as h^0.01, does not."""
+
+NOTHING = 100
+"""Differences below 2^-NOTHING of the scale of the cotangents are zero: x |x| has derivative 2^-799 on the last rung."""
+
+
+class Approach(Enum):
+    """How the derivative behaves on the way to the point."""
+
+    CONVERGES = auto()
+    DIVERGES = auto()
+    UNDECIDED = auto()
+    OUTSIDE = auto()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The derivative from one side: enclosures by output name where it converges.
+
+    ``OUTSIDE``: the function is not defined on that side. ``jumps`` tells that the function itself is not
+    continuous from that side.
+    """
+
+    approach: Approach
+    enclosures: Mapping[str, Values]
+    jumps: bool
+
+
+def limit(
+    program: Program,
+    inputs: Mapping[str, Values],
+    direction: Mapping[str, Values],
+    here: Mapping[str, Values],
+    derivatives: Sequence[str],
+) -> Limit:
+    """Evaluate a derivative Program on the way to ``inputs`` along ``direction`` (float64, by input name).
+
+    ``here`` holds the enclosures at the point itself, ``derivatives`` names the outputs that are derivatives; the
+    other real outputs are values and must be continuous.
+    """
+    rungs = [_rung(program, inputs, direction, exponent, bits) for exponent, bits in LADDER]
+    last = rungs[-1]
+    if any(not plain(v).is_finite() for name in last for v in last[name].ravel()):
+        smooth = all(
+            plain(v).is_finite() for name in last if name not in derivatives for v in last[name].ravel()
+        )
+        approach = Approach.DIVERGES if smooth and _pole(rungs, derivatives) else Approach.OUTSIDE
+        return Limit(approach, {}, jumps=False)
+    jumps = any(_jumps(last[name], here[name]) for name in last if name not in derivatives)
+    scale = max((float(np.abs(v).max(initial=0.0)) for n, v in inputs.items() if n.startswith("ct.")), default=1.0)
+    enclosures: dict[str, Values] = {}
+    worst = Approach.CONVERGES
+    for name in derivatives:
+        found, values = _settle([r[name] for r in rungs], scale or 1.0)
+        enclosures[name] = values
+        if found is Approach.DIVERGES or worst is Approach.CONVERGES:
+            worst = found
+    return Limit(worst, enclosures, jumps)
+
+
+def _rung(
+    program: Program, inputs: Mapping[str, Values], direction: Mapping[str, Values], exponent: int, bits: int
+) -> dict[str, Values]:
+    step = arb(fmpz(1)) / arb(fmpz(2) ** exponent)
+    with precision(bits):
+        moved: dict[str, Any] = ball_inputs(program, inputs)
+        for name, d in direction.items():
+            flat = [x + step * arb(v) for x, v in zip(moved[name].ravel(), d.ravel().tolist(), strict=True)]
+            shifted = np.empty(d.shape, dtype=object)
+            shifted.ravel()[:] = flat
+            moved[name] = shifted
+        active = dependents(program, list(direction))
+        values = evaluate(program, moved, Balls(active=active, resolve_ties=True))
+        return {
+            n: values[i]
+            for i, n in zip(program.outputs, program.output_names, strict=True)
+            if program.nodes[i].type.kind == "real"
+        }
+
+
+def _pole(rungs: Sequence[Mapping[str, Values]], derivatives: Sequence[str]) -> bool:
+    return any(plain(v).is_finite() for name in derivatives for v in rungs[0][name].ravel())
+
+
+def _jumps(near: Values, here: Values) -> bool:
+    """Whether values on the last rung are away from those at the point; a limit where the point has none is none."""
+    pairs = [(plain(a), plain(b)) for a, b in zip(near.ravel(), here.ravel(), strict=True)]
+    return any(b.is_finite() and not (abs(a - b) < arb(2) ** -NOTHING * (1 + abs(b))) for a, b in pairs)
+
+
+def _settle(rungs: Sequence[Values], scale: float) -> tuple[Approach, Values]:
+    out = np.empty(rungs[-1].shape, dtype=object)
+    worst = Approach.CONVERGES
+    with precision(LADDER[-1][1]):
+        nothing = arb(scale) * arb(2) ** -NOTHING
+        for place in np.ndindex(out.shape):
+            a, b, c = (plain(r[place]) for r in rungs)
+            first, second = abs(b - a), abs(c - b)
+            if second < abs(c) * SETTLED + nothing:
+                out[place] = hull(c, c + (c - b) * 2) if second > 0 else c
+            else:
+                out[place] = c
+                growing = bool(abs(c) > abs(b)) and bool(abs(b) > abs(a)) and bool(second > first)
+                worst = Approach.DIVERGES if growing else worst if worst is Approach.DIVERGES else Approach.UNDECIDED
+    return worst, out
