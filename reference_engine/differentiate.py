@@ -111,9 +111,9 @@ def tangent_of(builder: Builder, index: int, tangents: Mapping[int, Tensor]) -> 
     """Tangent of a node from its operands' tangents, None where it is structurally zero."""
     node = builder.nodes[index]
     own = [tangents.get(i) for i in node.inputs]
-    operation = lookup(node.op)
     if node.type.kind != "real" or all(t is None for t in own):
         return None
+    operation = lookup(node.op)
     if not isinstance(operation, Primitive) or operation.jvp is None:
         return None
     primals = [Tensor(builder, i) for i in node.inputs]

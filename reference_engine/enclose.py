@@ -1,4 +1,4 @@
-"""Enclosures as narrow as a person needs: a Program's outputs in balls, with precision doubled until they are."""
+"""Enclosures as narrow as a person needs: outputs in balls, with precision doubled until they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENT_BITS, STOP_BITS = 1024, 4096
 thousand bits); the second is the last one tried."""
 
 ACCURATE = 2.0**-65
-"""Relative radius at which a result is accurate enough: a float64 of it is right to the last bit."""
+"""Relative radius at which a result is accurate enough: the float64 nearest to it is known but for a tie."""
 
 
 def enclose(program: Program, values: Mapping[str, Values], active: Sequence[str]) -> list[Values]:

@@ -31,6 +31,11 @@ class Precision:
         return 2.0**-self.bits
 
     @property
+    def accumulation_bits(self) -> int:
+        """Bits in which kernels add: 16-bit formats are accumulated in float32 and rounded once at the end."""
+        return max(self.bits, 24)
+
+    @property
     def smallest_normal(self) -> float:
         """The smallest positive normal number."""
         return 2.0**self.min_exponent

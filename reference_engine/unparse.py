@@ -129,7 +129,8 @@ class _Writer:
     def item(self, index: int, node: Node) -> _Pending:
         """The node as an expression, with pending operands in place where their order allows it."""
         if node.op == "constant":
-            return _Pending(index, _constant(node), 0, literal=True)
+            written = _constant(node)
+            return _Pending(index, written, 0, literal=not isinstance(written, ast.Call))
         waiting = {p.node: p for p in self.pending if p.node in node.inputs}
         if node.op == "negative" and any(p.literal for p in waiting.values()):
             expected: list[int] = []  # -2 would be read as a negative literal

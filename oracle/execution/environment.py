@@ -16,7 +16,7 @@ VARIABLES = ("JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "ATEN_CPU_CAPABILIT
 
 
 def describe_environment() -> dict[str, str]:
-    """Versions, processor and variables by name, the same text for the same environment. Imports no framework."""
+    """Versions, processor and variables by name, the same for the same environment. Imports no framework."""
     found = {"oracle": oracle.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from oracle.execution import entry
 from oracle.execution.environment import describe_environment
-from oracle.execution.events import CaseFinished, Event, FrameworkSkipped, ProblemFound, RunFinished, RunStarted
+from oracle.execution.events import (
+    CaseFinished,
+    Event,
+    FrameworkSkipped,
+    ProblemFound,
+    RunFinished,
+    RunStarted,
+)
 from oracle.execution.known import unmet, with_expectations
 from oracle.execution.messages import Died, Expired, Outcome, Raised, Returned, Setup
 from oracle.execution.plan import Settings
@@ -31,7 +38,7 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a run needs: cases, settings, who is judged (versions by name), who is not, and what was unreadable.
+    """All that a run needs: cases, settings, who is judged (versions by name), who is not, what was unread.
 
     ``examine`` and ``prepare`` are what a worker calls; they must be importable by name.
     """
@@ -138,7 +145,9 @@ def _read(attempt: _Attempt, outcome: Outcome) -> tuple[CaseResult, str | None]:
             assert_never(outcome)
 
 
-def _judged(attempt: _Attempt, stage: Stage, verdict: Verdict, detail: str, seconds: float = 0.0) -> CaseResult:
+def _judged(
+    attempt: _Attempt, stage: Stage, verdict: Verdict, detail: str, seconds: float = 0.0
+) -> CaseResult:
     """A result with one finding about the case as a whole, at the stage it had reached."""
     case = attempt.case
     finding = Finding(

@@ -55,10 +55,10 @@ def _one(tokens: list[str], at: int, depth: int) -> tuple[Matcher, int]:
     if depth > _DEPTH:
         msg = f"found more than {_DEPTH} nested parts; expected a shorter expression"
         raise KeywordError(msg)
-    if token == "not":
+    if tokens[at] == "not":
         inner, at = _one(tokens, at + 1, depth + 1)
         return (lambda names: not inner(names)), at
-    if token == "(":
+    if tokens[at] == "(":
         inner, at = _either(tokens, at + 1, depth + 1)
         if tokens[at] != ")":
             raise _unexpected(tokens[at], " ".join(tokens[:-1]), "')'")

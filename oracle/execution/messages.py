@@ -11,9 +11,9 @@ from oracle.execution.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """First message to a worker: what to prepare, what to call for each argument, and its limit of memory in bytes.
+    """First message to a worker: what to prepare, and what to call for each task.
 
-    Both functions must be importable by name. The limit is on the data that the process may hold.
+    Both functions must be importable by name. ``memory`` limits the data that the process may hold, in bytes.
     """
 
     function: Callable[..., Any]

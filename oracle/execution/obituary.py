@@ -36,16 +36,16 @@ def how_it_ended(status: int | None, log: str) -> str:
 
 
 def innermost_frame(log: str) -> str:
-    """The innermost frame of the last stack that ``faulthandler`` wrote, or nothing.
+    r"""The innermost frame of the last stack that ``faulthandler`` wrote, or nothing.
 
     The main thread's stack is written last, and the frames of the worker itself say nothing.
 
-    >>> innermost_frame('Current thread 0x1 (most recent call first):\\n  File "a/b.py", line 7 in solve\\n')
+    >>> innermost_frame('Current thread 0x1 (most recent call first):\n  File "a/b.py", line 7 in solve\n')
     'solve (b.py, line 7)'
     """
     starts = list(_STACK.finditer(log))
     for start in reversed(starts):
-        stack = log[start.end() :].split("\n\n")[0]
+        stack = log[start.end() :].partition("\n\n")[0]
         for frame in _FRAME.finditer(stack):
             if not frame["file"].replace("\\", "/").endswith(_OWN):
                 return f"{frame['function']} ({PurePath(frame['file']).name}, line {frame['line']})"

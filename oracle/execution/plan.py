@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from oracle.cases.model import Case
 
 DEFAULT_TIMEOUT = 120.0
-"""Seconds a case may take. The slowest ones compile a dozen JAX functions of 0.3 s each; the rest is for a busy machine."""
+"""Seconds a case may take. The slowest compile dozens of JAX functions of 0.3 s; machines may be busy."""
 
 DEFAULT_MEMORY = 2_000_000_000
-"""Bytes of data a worker may hold: two workers stay below 4 GB in all. Both frameworks together need 0.3 GB."""
+"""Bytes of data a worker may hold: two workers stay below 4 GB. Both frameworks together need 0.3 GB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Choices of one run, the same for every case. None means all that a case asks for.
 
-    ``timeout`` is in seconds a case, ``memory`` in bytes a worker. ``strict`` fails what could not be decided too,
-    ``strict_conventions`` what a framework's kink conventions explain.
+    ``timeout`` is in seconds a case, ``memory`` in bytes a worker. ``strict`` also fails what could not be
+    decided, ``strict_conventions`` what a framework's kink conventions explain.
     """
 
     frameworks: tuple[str, ...] | None = None

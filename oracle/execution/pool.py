@@ -1,11 +1,11 @@
 """Warm worker processes with limits of time and memory, of which any may die without harm to the rest.
 
-A pool of our own, and not ``multiprocessing.Pool``, ``concurrent.futures`` or pebble, because each of these loses
-what we must keep. The first two break or hang when a worker dies. Pebble 5.2 (measured) survives the death of a
-worker in a task, but a worker that dies between two tasks breaks it for good, one that leaves with status 0 leaves
-its task waiting forever, and none of them can say what the worker was doing. Here each worker has a socket of its
-own: its closing is the news of the death, whatever its cause, and the stages told before it are the blame.
-Workers start as ``python -c``, so a caller's script needs no ``if __name__ == "__main__"``.
+A pool of our own, because each of the existing ones loses what we must keep. ``multiprocessing.Pool`` hangs
+and ``concurrent.futures`` breaks when a worker dies. Pebble 5.2 (measured) survives a death in a task, but
+one between two tasks breaks it for good, and a worker that leaves with status 0 leaves its task waiting
+forever. None can say what the worker was doing. Here each worker has a socket of its own: its closing is
+the news of the death, whatever the cause, and the stages told before it are the blame. Workers start as
+``python -c``, so that a caller's script needs no ``if __name__ == "__main__"``.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from oracle.execution.stage import NOWHERE, Stage
 Argument = TypeVar("Argument")
 
 PREPARATION_SECONDS = 300.0
-"""Longest time for a worker to import the frameworks; both take 2.5 s here, and a cold network disk takes its time."""
+"""Longest time for a worker to import the frameworks: 2.5 s for both here, more from a cold network disk."""
 
 FAILED_STARTS = 3
 """So many workers in a row that died before they were ready are not an accident."""
 
 RECYCLE_BYTES = 1_200_000_000
-"""A worker that holds more after a task is replaced. JAX keeps about 1.6 MB for each function it ever compiled
+"""A worker that holds more after a task is replaced. JAX keeps about 1.6 MB for each function it compiled
 (measured: 330 MB after the imports, 600 MB after 120 compilations)."""
 
 POLL_SECONDS = 0.2
@@ -105,7 +105,7 @@ class _Worker(Generic[Argument]):
 
 @dataclass
 class Pool(Generic[Argument]):
-    """Calls ``setup.function`` for tasks in ``count`` processes. A context manager; leaving it ends every worker."""
+    """Calls ``setup.function`` for tasks in ``count`` processes. Leaving its context ends every worker."""
 
     count: int
     setup: Setup

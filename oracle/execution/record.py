@@ -14,9 +14,9 @@ from oracle.judge.verdict import FAILING, STRICT, STRICT_CONVENTIONS, UNJUDGED, 
 class CaseResult:
     """All findings of one case.
 
-    ``passes_unexpectedly`` holds a sentence for each ``known`` entry that no finding answered to. ``notes`` are
-    sentences for a person: an implied warning, a framework that was skipped. ``expectations`` are findings about
-    the values that a person wrote into the case file.
+    ``passes_unexpectedly`` holds a sentence for each ``known`` entry that no finding answered to. ``notes``
+    are sentences for a person: an implied warning, a framework that was skipped. ``expectations`` are
+    findings about the values that a person wrote into the case file.
     """
 
     case: str
@@ -49,7 +49,7 @@ class LoadProblem:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All results of one invocation, with its environment. ``strict`` flags add to the verdicts that fail it."""
+    """All results of one invocation, with its environment. The strict flags add verdicts that fail it."""
 
     environment: Mapping[str, str]
     results: tuple[CaseResult, ...]
@@ -85,16 +85,17 @@ class Run:
 
     @property
     def judged(self) -> bool:
-        """Whether anything was: an element compared, or a failing or expected verdict reached without comparing."""
+        """Whether an element was compared, or a failing or expected verdict reached without that."""
         return any(
-            (f.verdict not in UNJUDGED and f.elements > 0) or f.expected or self.fails(f) for f in self.findings
+            (f.verdict not in UNJUDGED and f.elements > 0) or f.expected or self.fails(f)
+            for f in self.findings
         )
 
     @property
     def status(self) -> int:
         """Exit status: 2 something could not be read or run, or nothing was judged; 1 failures; 0 neither.
 
-        2 wins over 1: what was not checked may hide anything, while the failures are in the report either way.
+        2 goes before 1: what was not checked may hide anything, and failures are in the report either way.
         """
         if self.problems or self.interrupted or not self.judged:
             return 2

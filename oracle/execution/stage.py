@@ -1,4 +1,4 @@
-"""What a worker is busy with, told before each call into a framework, so that a sudden death can be blamed."""
+"""What a worker is busy with, told before each call into a framework: a sudden death can then be blamed."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def _raised(error: BaseException) -> Raised:
 def limit_memory(limit: int) -> None:
     """Make allocations fail beyond ``limit`` bytes of data, where the system can.
 
-    Measured with torch 2.13 and jax 0.10 on Linux: both import at 210 MB of data and reserve no more than they
-    use, and numpy, torch, XLA and Python itself all turn the refusal into an exception, so that the blame is exact.
+    Measured with torch 2.13 and jax 0.10 on Linux: both together import at 210 MB of data and reserve no more
+    than they use, and numpy, torch, XLA and Python all turn the refusal into an exception with a stack.
     """
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415  (not on every system)
@@ -101,6 +101,6 @@ def environment() -> dict[str, str]:
 
 
 def command(descriptor: int) -> list[str]:
-    """Command line of a worker: this Python with this module search path, and never the caller's main module."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from oracle.execution.worker import main; main({descriptor})"
-    return [sys.executable, "-c", code]
+    """Command line of a worker: this Python with this module search path, never the caller's main module."""
+    start = f"from oracle.execution.worker import main; main({descriptor})"
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {start}"]

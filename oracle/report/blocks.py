@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -38,12 +39,14 @@ def failure_groups(run: Run) -> list[tuple[CaseResult, list[Finding]]]:
 
 
 def _badness(finding: Finding) -> tuple[float, str, str, str]:
-    """Sort key, worst first; NaN and unknown ratios last, then by name so that the order is always the same."""
-    rho = finding.rho if finding.rho is not None and finding.rho == finding.rho else -1.0  # noqa: PLR0124
+    """Sort key, worst first; NaN and unknown ratios last, then by name so that the order never varies."""
+    rho = -1.0 if finding.rho is None or math.isnan(finding.rho) else finding.rho
     return (-rho, finding.dtype, finding.route, finding.argument)
 
 
-def failure_block(run: Run, result: CaseResult, group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
+def failure_block(
+    run: Run, result: CaseResult, group: Sequence[Finding], width: int, *, verbose: bool
+) -> list[Text]:
     """The lines of one group."""
     worst = group[0]
     head = [
@@ -51,7 +54,12 @@ def failure_block(run: Run, result: CaseResult, group: Sequence[Finding], width:
         Text.assemble(f"{place(worst)}: ", (verdict_words(worst), "bold red")),
     ]
     lines = with_right(head, Text(f"id {worst.id}", "dim"), width)
-    for pieces in (_numbers(worst), _digits(worst), _detail(worst, verbose=verbose), _also(group, verbose=verbose)):
+    for pieces in (
+        _numbers(worst),
+        _digits(worst),
+        _detail(worst, verbose=verbose),
+        _also(group, verbose=verbose),
+    ):
         lines += flow(pieces, width, INDENT)
     lines += flow([Text(reproduction(worst, result.path, run), "cyan")], width, INDENT)
     return lines

@@ -10,7 +10,7 @@ from oracle.report.writer import Page
 
 
 class ConciseWriter:
-    """``path:case: [framework route dtype] gradient of x[2]: WRONG 0.2451, expected 0.2447 (11 of 22 bits)``."""
+    """``path:case: [framework route dtype] gradient of x[2]: WRONG 0.2451, expected 0.2447 (...)``."""
 
     def __init__(self, page: Page) -> None:
         self._stream = page.stream

@@ -220,9 +220,13 @@ def read_run(path: Path) -> Run:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RunFileError(f"{path}: {place}: {first['msg']}; expected a run, as `oracle check` writes it") from error
+        raise RunFileError(
+            f"{path}: {place}: {first['msg']}; expected a run, as `oracle check` writes it"
+        ) from error
     if document.schema_version > SCHEMA:
-        raise RunFileError(f"{path}: written in format {document.schema_version}; this version reads up to {SCHEMA}")
+        raise RunFileError(
+            f"{path}: written in format {document.schema_version}; this version reads up to {SCHEMA}"
+        )
     return Run(
         environment=document.environment,
         results=tuple(_case_result(c, document.timing) for c in document.results),
@@ -261,4 +265,8 @@ def _finding(case: str, document: FindingDocument) -> Finding:
 def run_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a run file."""
     schema = RunDocument.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Gradient oracle run"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Gradient oracle run",
+    }

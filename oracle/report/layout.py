@@ -48,7 +48,7 @@ def flow(pieces: Iterable[str | Text], width: int, indent: str = "", gap: str = 
 
 
 def _broken(text: Text, room: int) -> list[Text]:
-    """The text in parts of at most ``room`` cells where its spaces allow; later parts leave room for the hang."""
+    """The text in parts of at most ``room`` cells where its spaces allow; later parts leave room to hang."""
     if text.cell_len <= room:
         return [text]
     parts = []
@@ -67,7 +67,7 @@ def _broken(text: Text, room: int) -> list[Text]:
 
 
 def with_right(left: Sequence[str | Text], right: Text, width: int, indent: str = "") -> list[Text]:
-    """Pieces on the left and one piece flush right; the last goes to a line of its own where there is no room."""
+    """Pieces on the left and one piece flush right, on a line of its own where there is no room."""
     lines = flow(left, width, indent, gap="  ")
     last = lines[-1]
     space = width - last.cell_len - right.cell_len
@@ -87,7 +87,8 @@ def columns(rows: Sequence[Sequence[str]], width: int, indent: str = "    ") -> 
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     aligned = [
-        Text(indent + GAP.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()) for row in rows
+        Text(indent + GAP.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+        for row in rows
     ]
     if max(line.cell_len for line in aligned) <= width:
         return aligned

@@ -56,7 +56,10 @@ def _certainty(counts: Tally) -> list[str]:
 
 
 def _verdicts(counts: Tally) -> list[Text]:
-    return [Text(f"{verdict.value} {n:,}", _style(verdict)) for verdict, n in reversed(counts.verdicts.items())]
+    found = list(counts.verdicts)
+    return [
+        Text(f"{verdict.value} {counts.verdicts[verdict]:,}", _style(verdict)) for verdict in reversed(found)
+    ]
 
 
 def _style(verdict: Verdict) -> str:

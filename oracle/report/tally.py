@@ -37,7 +37,7 @@ DELIBERATELY_HARD = "conditioning/"
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of a run. ``compared`` findings had elements to compare; ``weakest`` agreed with the least power."""
+    """Counts of a run. ``compared`` findings compared elements; ``weakest`` agreed with the least power."""
 
     cases: int
     findings: int

@@ -25,7 +25,7 @@ COUNTED_ONLY = frozenset({Verdict.AGREE, Verdict.NOT_OFFERED})
 
 
 class TextWriter:
-    """Collects nothing and prints all at the end, in an order that does not depend on which worker was faster."""
+    """Prints all at the end, in an order that does not depend on which worker was faster."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -92,7 +92,9 @@ def _expected(run: Run, width: int) -> Iterator[Text]:
     """Findings that the case files declare, each reason once, and those that did not come."""
     known = [f for f in run.findings if f.expected]
     if known:
-        yield Text.assemble(("known", "bold"), f"  {count(len(known), 'finding')}, declared by the case files")
+        yield Text.assemble(
+            ("known", "bold"), f"  {count(len(known), 'finding')}, declared by the case files"
+        )
         key = _declaration
         for (case, framework, verdict, reason), same in groupby(sorted(known, key=key), key=key):
             times = count(len(list(same)), "finding")

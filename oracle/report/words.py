@@ -75,7 +75,11 @@ def verdict_words(finding: Finding) -> str:
 def reproduction(finding: Finding, path: str, run: Run) -> str:
     """A command line that repeats exactly this check."""
     words = ["oracle", "check", path]
-    for option, value in (("--framework", finding.framework), ("--route", finding.route), ("--dtype", finding.dtype)):
+    for option, value in (
+        ("--framework", finding.framework),
+        ("--route", finding.route),
+        ("--dtype", finding.dtype),
+    ):
         if value != "-":
             words += [option, value]
     if finding.order > 1:

@@ -12,7 +12,7 @@ from oracle.execution.events import Event, RunFinished, RunStarted
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where a writer writes: a stream, how wide it is, whether it takes colors, and whether to leave nothing out."""
+    """Where a writer writes: a stream, its width, whether it takes colors, whether to leave nothing out."""
 
     stream: TextIO
     width: int = 100
@@ -21,7 +21,7 @@ class Page:
 
 
 class Writer(Protocol):
-    """Makes one report of the events of a run. Every method is called from one thread, in the order of events."""
+    """Makes one report of the events of a run, which come in order and from one thread."""
 
     def start(self, event: RunStarted) -> None:
         """The run begins."""

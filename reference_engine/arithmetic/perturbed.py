@@ -154,12 +154,22 @@ class Perturbed:
             partial = np.cumsum(np.take_along_axis(terms, np.broadcast_to(index, terms.shape), axis=-1), axis=-1)
             raw = partial[..., -1]
             noise = np.einsum("...k,...k->...", self._uniform(partial[..., 1:].shape), np.abs(partial[..., 1:]))
-            out = raw + self.unit * noise
+            out = raw + self._adding * noise
+            if self._adding < self.unit:
+                out = out + self.unit * self._uniform(out.shape) * np.abs(partial).max(axis=-1)
         clean = (terms == terms[:1]).all(axis=(0, -1))
         if clean.any():
             exact = clean & self._sums_exactly(terms[0], clean)
             out = np.where(exact, raw[0], out)
         return out
+
+    @property
+    def _adding(self) -> float:
+        """Size of one rounding inside a reduction. Kernels add 16-bit numbers in float32, but may store a running
+        sum between blocks: torch's layer_norm keeps the bias gradient in bfloat16. So the largest partial sum is
+        rounded once to the storage format. With every partial sum rounded to it, a matmul with k = 1024 had a
+        power of 1.6: nothing would have been caught."""
+        return self.unit * 2.0 ** (self.precision.bits - self.precision.accumulation_bits)
 
     def _sums_exactly(self, terms: Values, where: Values) -> Values:
         """Where every partial sum in any order is representable: the terms are multiples of one power of two and
@@ -181,7 +191,9 @@ class Perturbed:
         partial = np.cumsum(moved, axis=-1)
         noise = self._uniform(partial.shape)
         noise[..., :1] = 0
-        out = partial + self.unit * np.cumsum(noise * np.abs(partial), axis=-1)
+        out = partial + self._adding * np.cumsum(noise * np.abs(partial), axis=-1)
+        if self._adding < self.unit:
+            out = out + self.unit * self._uniform(out.shape) * np.maximum.accumulate(np.abs(partial), axis=-1)
         clean = (moved == moved[:1]).all(axis=(0, -1))
         if clean.any():
             exact = clean & self._sums_exactly(moved[0], clean)
@@ -200,7 +212,7 @@ class Perturbed:
             with np.errstate(all="ignore"):
                 raw = left[:, :, start : start + rows, None] * columns
                 clean = (raw == raw[:1]).all(axis=(0, -1))
-                products = raw + raw * self._uniform(raw.shape) * self.unit
+                products = raw + raw * self._uniform(raw.shape) * self._adding
                 if clean.any():
                     exact = clean & self._products_exact(raw[0], clean)
                     products = np.where(exact[..., None], raw, products)

@@ -199,6 +199,8 @@ def _power_of_base(x1: Tensor, x2: Tensor, y: Tensor) -> Tensor:
     fixed = _static_exponent(x2)
     if fixed is None:
         return x2 * x1 ** (x2 - 1)
+    if fixed == 0:
+        return broadcast(constant(0, "real"), x1.shape)  # also at 0, where the general rule is 0/0
     if fixed == 1:
         return broadcast(constant(1, "real"), x1.shape)
     if fixed == 2:  # noqa: PLR2004

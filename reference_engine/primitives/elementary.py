@@ -88,7 +88,7 @@ def _atan2_ball(y: Any, x: Any) -> Any:
 
 elementwise(
     "atan2",
-    Elementwise(np.arctan2, _atan2_ball),
+    Elementwise(np.arctan2, _atan2_ball, lambda y, x: 2 * (y / ((x * x + y * y).sqrt() + x)).atan()),
     [lambda x1, x2, y: x2 / (x1 * x1 + x2 * x2), lambda x1, x2, y: -(x1 / (x1 * x1 + x2 * x2))],
     definition="angle of the point (x2, x1).",
     derivative="x2/(x1^2 + x2^2) for x1, and -x1/(x1^2 + x2^2) for x2.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import arb, arb_series
 
 from reference_engine.arithmetic import Elementwise
 from reference_engine.operations import Primitive, register
@@ -170,8 +170,22 @@ def _extreme(name: str, f: Elementwise, comparison: str, word: str) -> None:
     )
 
 
-_extreme("maximum", Elementwise(np.maximum, arb.max, exact=True), "greater_equal", "larger")
-_extreme("minimum", Elementwise(np.minimum, arb.min, exact=True), "less_equal", "smaller")
+# Jets are taken in the smooth interior, where one constant coefficient is certainly the larger.
+_extreme(
+    "maximum",
+    Elementwise(np.maximum, arb.max, lambda a, b: a if a[0] > b[0] else b, exact=True),
+    "greater_equal",
+    "larger",
+)
+_extreme(
+    "minimum",
+    Elementwise(np.minimum, arb.min, lambda a, b: a if a[0] < b[0] else b, exact=True),
+    "less_equal",
+    "smaller",
+)
+
+
+_ABS = Elementwise(np.abs, abs, lambda s: s if s[0] > 0 else -s, exact=True)
 
 
 def _abs_slope(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, attrs: Any) -> Tensor | None:
@@ -191,7 +205,7 @@ register(
             describe("the size of x.", "the sign of x.", "at 0: any slope in [-1, 1].", "torch and JAX give 0."),
         ),
         infer=lambda types, attrs: types[0],
-        evaluate=lambda ar, values, attrs: ar.elementwise(Elementwise(np.abs, abs, exact=True), values, {}),
+        evaluate=lambda ar, values, attrs: ar.elementwise(_ABS, values, {}),
         jvp=_abs_slope,
         elementwise=True,
         kinks=(0.0,),
@@ -200,7 +214,9 @@ register(
 
 
 def _sign(x: Any) -> Any:
-    return arb(1) if x > 0 else arb(-1) if x < 0 else arb(0) if x.is_zero() else arb(0, 1)
+    if x > 0 or x < 0:
+        return arb(1) if x > 0 else arb(-1)
+    return arb(0) if x.is_zero() else arb.nan() if x.is_nan() else arb(0, 1)
 
 
 def _round_even(x: Any) -> Any:
@@ -224,26 +240,30 @@ def _at_half(x: Any) -> bool:
     return bool((x - arb("0.5")).contains_integer())
 
 
-for _name, _f, _definition, _jumps in (
-    ("sign", Elementwise(np.sign, _sign, exact=True, jumps=lambda x: x.contains(0)), "-1, 0 or 1.", "0"),
-    ("floor", Elementwise(np.floor, arb.floor, exact=True, jumps=_at_integer), "largest integer <= x.", "integers"),
-    ("ceil", Elementwise(np.ceil, arb.ceil, exact=True, jumps=_at_integer), "smallest integer >= x.", "integers"),
-    ("trunc", Elementwise(np.trunc, _trunc, exact=True, jumps=lambda x: _at_integer(x) and not x.contains(0)),
-     "x without its fraction.", "integers but 0"),
-    ("round", Elementwise(np.round, _round_even, exact=True, jumps=_at_half), "nearest integer, halves to even.",
-     "half-integers"),
-):  # fmt: skip
+def _step(name: str, float64: Any, ball: Any, jumps: Any, definition: str, places: str) -> None:
     elementwise(
-        _name,
-        _f,
+        name,
+        Elementwise(float64, ball, lambda s: arb_series([ball(s[0])]), exact=True, jumps=jumps),
         [None],
-        definition=_definition,
+        definition=definition,
         derivative="0.",
-        not_differentiable=f"jumps at {_jumps}.",
+        not_differentiable=f"jumps at {places}.",
         conventions="frameworks give 0 at the jumps too.",
         integer=True,
         family="selection",
     )
+
+
+def _at_nonzero_integer(x: Any) -> bool:
+    return _at_integer(x) and not x.contains(0)
+
+
+_step("sign", np.sign, _sign, lambda x: x.contains(0), "-1, 0 or 1.", "0")
+_step("floor", np.floor, arb.floor, _at_integer, "largest integer <= x.", "integers")
+_step("ceil", np.ceil, arb.ceil, _at_integer, "smallest integer >= x.", "integers")
+_step("trunc", np.trunc, _trunc, _at_nonzero_integer, "x without its fraction.", "integers but 0")
+_step("round", np.round, _round_even, _at_half, "nearest integer, halves to even.", "half-integers")
+
 
 
 def _integer_quotient(a: Any, b: Any) -> Any:

@@ -43,10 +43,10 @@ def program_of(operation: str, sample: Sample) -> Program:
     types = {name: TensorType(a.shape, KINDS[a.dtype.kind]) for name, a in sample.inputs.items()}  # type: ignore[arg-type]
 
     def call(**tensors: Any) -> Any:
-        arguments = {
-            name: [tensors[f"{name}_{k}"] for k in range(len(value))] if isinstance(value, list) else tensors[name]
-            for name, value in sample.arrays.items()
-        }
+        arguments: dict[str, Any] = {}
+        for name, value in sample.arrays.items():
+            many = isinstance(value, list)
+            arguments[name] = [tensors[f"{name}_{k}"] for k in range(len(value))] if many else tensors[name]
         return getattr(xp, operation)(**arguments, **sample.attrs)
 
     return trace(lambda *tensors: call(**dict(zip(types, tensors, strict=True))), types)

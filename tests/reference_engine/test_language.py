@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 
 import reference_engine  # noqa: F401 - fills the table of operations
 from reference_engine.language import LanguageError, parse, unparse
@@ -77,7 +81,7 @@ class TestMeaning:
         assert str(value) == "1/10"
 
     def test_decimal_lists_are_exact(self) -> None:
-        """A list that float64 holds is one constant; one that it cannot hold is a stack of exact constants."""
+        """A list that float64 holds is one constant; any other is a stack of exact constants."""
         held = [n for n in read("y = x * [0.5, 1, 2]").nodes if n.op == "constant"]
         stacked = [n for n in read("y = x * [0.1, 1, 2]").nodes if n.op == "constant"]
         assert [n.attr("value") for n in held] == [FrozenArray(np.array([0.5, 1.0, 2.0]))]
@@ -133,7 +137,7 @@ class TestMeaning:
         assert read("\n    y = exp(x)\n    z = y\n").digest == read("y = exp(x)\nz = y").digest
 
     def test_infinity_and_nan(self) -> None:
-        """inf and nan are numbers, and -inf is a literal."""
+        """The names inf and nan are numbers, and -inf is a literal."""
         values = [n.attr("value") for n in read("y = x * inf + nan - -inf").nodes if n.op == "constant"]
         assert repr(values) == "[inf, nan, -inf]"
 
@@ -152,8 +156,10 @@ class TestRefusal:
             ),
             (
                 "y = sum(x, axes=0)",
-                "line 1, column 5: sum has no argument 'axes'; "
-                "expected sum(x, axis=None, keepdims=False); did you mean 'axis'?",
+                (
+                    "line 1, column 5: sum has no argument 'axes'; "
+                    "expected sum(x, axis=None, keepdims=False); did you mean 'axis'?"
+                ),
             ),
             ("y = exp()", "line 1, column 5: exp needs argument 'x'; expected exp(x)"),
             ("y = exp(x, x)", "line 1, column 5: exp takes 1 arguments (exp(x)), found 2"),
@@ -346,6 +352,52 @@ ROUND_TRIPS = [
 ]
 
 
+UNARY = [
+    xp.exp,
+    xp.tanh,
+    xp.negative,
+    lambda t: xp.sum(t, axis=0, keepdims=True),
+    lambda t: t[::-1],
+    lambda t: t**2,
+]
+BINARY = [
+    xp.add,
+    xp.multiply,
+    xp.maximum,
+    lambda a, b: a - b,
+    lambda a, b: xp.where(a > b, a, 0.5),
+    lambda a, b: xp.sum(xp.stack([b, a, a]), axis=0),
+]
+LITERALS = [2, -3, 0.1, -0.5, Fraction(1, 3), float("inf"), True]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """Programs in which operations, literals and constants made early are used in any order."""
+
+    def function(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        values: list[Tensor] = [x, y]
+        for _ in range(draw(st.integers(1, 12))):
+            picked = draw(st.sampled_from(values))
+            match draw(st.integers(0, 4)):
+                case 0:
+                    values.append(draw(st.sampled_from(UNARY))(picked))
+                case 1:
+                    values.append(draw(st.sampled_from(BINARY))(picked, draw(st.sampled_from(values))))
+                case 2:
+                    values.append(draw(st.sampled_from(BINARY[:4]))(draw(st.sampled_from(LITERALS)), picked))
+                case 3:
+                    values.append(constant(draw(st.sampled_from([2, 0.25, np.array([1.0, 0.1, -0.0])]))))
+                case _:
+                    values.append(draw(st.sampled_from(xp.topk(xp.exp(picked) + x, 2))) * 1.5 + y[0])
+        return tuple(values[-draw(st.integers(1, 3)) :])
+
+    try:
+        return trace(function, {"x": TensorType((3,)), "y": TensorType((3,))})
+    except ProgramError:
+        reject()
+
+
 class TestUnparse:
     """Programs as text."""
 
@@ -368,6 +420,12 @@ class TestUnparse:
     def test_keeps_what_a_person_wrote(self, text: str) -> None:
         """Text in the ordinary form comes back letter by letter."""
         assert unparse(read(text)) == text
+
+    @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(programs())
+    def test_every_program_comes_back(self, program: Program) -> None:
+        """Text of any surface Program gives that Program."""
+        assert parse(unparse(program), program.input_types).digest == program.digest
 
     def test_traced_constants_before_their_use(self) -> None:
         """A constant made long before it is used becomes a statement where it was made."""
@@ -396,6 +454,6 @@ class TestUnparse:
 
     def test_names_that_collide(self) -> None:
         """Outputs called as inputs cannot be written; equal node names are made different."""
-        program = trace(lambda x: xp.exp(x), {"x": SCALAR}, names=["x"])
+        program = trace(xp.exp, {"x": SCALAR}, names=["x"])
         with pytest.raises(ProgramError, match="the output 'x' is called like an input"):
             unparse(program)

@@ -42,7 +42,10 @@ class TestYaml:
             ("hello", "case.yaml:1:1: found 'hello'; expected keys such as about: and inputs:"),
             (
                 "about: [a",
-                "case.yaml:1:10: expected ',' or ']', but got '<stream end>' while parsing a flow sequence; expected YAML",
+                (
+                    "case.yaml:1:10: expected ',' or ']', but got '<stream end>' "
+                    "while parsing a flow sequence; expected YAML"
+                ),
             ),
             (
                 "about: a\nabout: b",
@@ -169,8 +172,10 @@ class TestKeys:
             (f"{GOOD}order: two", "case.yaml:4:8: found 'two'; expected 1 or 2"),
             (
                 f"{GOOD}dtypes: [float32, flaot16]",
-                "case.yaml:4:19: found 'flaot16'; expected 'float64', 'float32', 'bfloat16' or 'float16'; "
-                "did you mean 'float16'?",
+                (
+                    "case.yaml:4:19: found 'flaot16'; "
+                    "expected 'float64', 'float32', 'bfloat16' or 'float16'; did you mean 'float16'?"
+                ),
             ),
             (f"{GOOD}dtypes: []", "case.yaml:4:9: found a list; expected at least 1"),
             (f"{GOOD}timeout: -1", "case.yaml:4:10: found '-1'; expected greater than 0"),

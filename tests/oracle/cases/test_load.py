@@ -113,7 +113,8 @@ class TestCase:
     def test_filled_inputs(self) -> None:
         """Distributions and special points fill a shape."""
         inputs = (
-            "{x: {shape: [2, 3], values: {normal: [0, 1], seed: 4}}, u: {shape: [4], values: {uniform: [1, 2]}},"
+            "{x: {shape: [2, 3], values: {normal: [0, 1], seed: 4}},"
+            " u: {shape: [4], values: {uniform: [1, 2]}},"
             " k: {shape: [5], dtype: int, values: {uniform: [0, 1]}}, p: {shape: [3], values: [0.0, 1.0]},"
             " c: {shape: [2], values: 7}, S: {values: {positive_definite: 2}},"
             " b: {shape: [3], dtype: bool, values: [true, false]}}"
@@ -142,8 +143,10 @@ class TestCase:
         case = with_inputs(
             "{x: [1, 2]}",
             "y = exp(x)",
-            "cotangent: [0.5, -1]\ndtypes: [bfloat16]\nframeworks: [torch]\nroutes: [torch.autograd]\norder: 2\n"
-            "known:\n- {framework: jax, version: '>=0.4,<0.5', dtype: float32, verdict: wrong, reason: a bug}\n"
+            "cotangent: [0.5, -1]\ndtypes: [bfloat16]\nframeworks: [torch]\n"
+            "routes: [torch.autograd]\norder: 2\n"
+            "known:\n"
+            "- {framework: jax, version: '>=0.4,<0.5', dtype: float32, verdict: wrong, reason: a bug}\n"
             "contract: [accumulate]\ntimeout: 5\ntags: [slow, 2]",
         )
         assert case.cotangent is not None
@@ -164,7 +167,7 @@ class TestCase:
         )
 
     def test_known_versions(self) -> None:
-        """An expected finding holds for its framework's versions; a local part and a plain number are fine."""
+        """An expected finding holds for its framework's versions, whatever their local part."""
         more = "known: [{framework: torch, version: ==2.10, verdict: imprecise, reason: digits}]"
         (known,) = with_inputs("{x: 1}", more=more).known
         assert known.covers("torch", "2.10.0+cpu")

@@ -115,7 +115,10 @@ LOSSES: dict[str, list[Sample]] = {
     "l1_loss": [Sample(PAIR, r) for r in REDUCTIONS],
     "huber_loss": [Sample(PAIR), Sample(PAIR, {"delta": 0.4, "reduction": "sum"})],
     "smooth_l1_loss": [Sample(PAIR), Sample(PAIR, {"beta": 0.4}), Sample(PAIR, {"beta": 0.0})],
-    "hinge_loss": [Sample({"input": X, "target": SIGNS}), Sample({"input": X, "target": SIGNS}, {"reduction": "sum"})],
+    "hinge_loss": [
+        Sample({"input": X, "target": SIGNS}),
+        Sample({"input": X, "target": SIGNS}, {"reduction": "sum"}),
+    ],
     "hinge_embedding_loss": [
         Sample({"input": X, "target": SIGNS.astype(np.int64)}),
         Sample({"input": X, "target": SIGNS.astype(np.int64)}, {"margin": 0.4}),
@@ -131,12 +134,15 @@ LOSSES: dict[str, list[Sample]] = {
     ],
     "cross_entropy": [
         Sample({"input": WIDE, "target": LABELS}),
-        Sample({"input": WIDE, "target": np.array([2, -100, 3])}, {"ignore_index": -100, "label_smoothing": 0.1}),
+        Sample(
+            {"input": WIDE, "target": np.array([2, -100, 3])}, {"ignore_index": -100, "label_smoothing": 0.1}
+        ),
         Sample({"input": WIDE, "target": LABELS, "weight": uniform(15, 4)}, {"label_smoothing": 0.1}),
         Sample({"input": WIDE, "target": LABELS}, {"label_smoothing": 0.1, "reduction": "none"}),
         Sample({"input": WIDE, "target": distribution(16, 3, 4)}),
         Sample(
-            {"input": WIDE, "target": distribution(16, 3, 4), "weight": uniform(15, 4)}, {"label_smoothing": 0.1}
+            {"input": WIDE, "target": distribution(16, 3, 4), "weight": uniform(15, 4)},
+            {"label_smoothing": 0.1},
         ),
         Sample({"input": SIGNAL, "target": np.arange(14).reshape(2, 7) % 4, "weight": uniform(15, 4)}),
         Sample({"input": X[0], "target": np.array(1)}),
@@ -154,7 +160,10 @@ LOSSES: dict[str, list[Sample]] = {
         Sample({"input": WIDE, "target": distribution(16, 3, 4)}, {"reduction": "batchmean"}),
         Sample({"input": WIDE, "target": X}, {"log_target": True, "reduction": "sum"}),
     ],
-    "gaussian_nll_loss": [Sample({**PAIR, "var": uniform(19, 3, 4)}), Sample({**PAIR, "var": uniform(19, 3, 4)}, {"full": True})],
+    "gaussian_nll_loss": [
+        Sample({**PAIR, "var": uniform(19, 3, 4)}),
+        Sample({**PAIR, "var": uniform(19, 3, 4)}, {"full": True}),
+    ],
 }
 
 CELL = {"w_ih": normal(20, 2, 3), "w_hh": normal(21, 2, 2), "b_ih": normal(22, 2), "b_hh": normal(23, 2)}
@@ -195,7 +204,15 @@ LAYERS: dict[str, list[Sample]] = {
         ),
     ],
     "gru_cell": [
-        Sample({**GATES, "w_ih": normal(41, 6, 3), "w_hh": normal(42, 6, 2), "b_ih": normal(43, 6), "b_hh": normal(44, 6)}),
+        Sample(
+            {
+                **GATES,
+                "w_ih": normal(41, 6, 3),
+                "w_hh": normal(42, 6, 2),
+                "b_ih": normal(43, 6),
+                "b_hh": normal(44, 6),
+            }
+        ),
         Sample({**GATES, "w_ih": normal(41, 6, 3), "w_hh": normal(42, 6, 2)}),
     ],
 }
@@ -203,7 +220,10 @@ LAYERS: dict[str, list[Sample]] = {
 WINDOWS: dict[str, list[Sample]] = {
     "conv1d": [
         Sample({"x": SIGNAL, "weight": normal(45, 3, 4, 3), "bias": normal(46, 3)}),
-        Sample({"x": SIGNAL, "weight": normal(47, 6, 2, 2)}, {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}),
+        Sample(
+            {"x": SIGNAL, "weight": normal(47, 6, 2, 2)},
+            {"stride": 2, "padding": 1, "dilation": 2, "groups": 2},
+        ),
         Sample({"x": SIGNAL[0], "weight": normal(48, 3, 4, 4)}, {"padding": "same"}),
     ],
     "conv2d": [
@@ -214,7 +234,9 @@ WINDOWS: dict[str, list[Sample]] = {
         ),
         Sample({"x": IMAGE, "weight": normal(52, 1, 4, 3, 2)}, {"padding": "same"}),
     ],
-    "conv3d": [Sample({"x": normal(53, 1, 2, 3, 4, 3), "weight": normal(54, 2, 2, 2, 2, 2)}, {"padding": (1, 0, 0)})],
+    "conv3d": [
+        Sample({"x": normal(53, 1, 2, 3, 4, 3), "weight": normal(54, 2, 2, 2, 2, 2)}, {"padding": (1, 0, 0)}),
+    ],
     "conv_transpose1d": [
         Sample({"x": SIGNAL, "weight": normal(55, 4, 3, 3), "bias": normal(56, 3)}),
         Sample(
@@ -223,7 +245,10 @@ WINDOWS: dict[str, list[Sample]] = {
         ),
     ],
     "conv_transpose2d": [
-        Sample({"x": IMAGE, "weight": normal(58, 4, 2, 2, 3), "bias": normal(59, 2)}, {"stride": (2, 1), "padding": 1}),
+        Sample(
+            {"x": IMAGE, "weight": normal(58, 4, 2, 2, 3), "bias": normal(59, 2)},
+            {"stride": (2, 1), "padding": 1},
+        ),
     ],
     "max_pool1d": [
         Sample({"x": SIGNAL}, {"kernel_size": 3}),
@@ -239,11 +264,17 @@ WINDOWS: dict[str, list[Sample]] = {
     ],
     "avg_pool2d": [
         Sample({"x": IMAGE}, {"kernel_size": 2}),
-        Sample({"x": IMAGE}, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "count_include_pad": False}),
+        Sample(
+            {"x": IMAGE},
+            {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "count_include_pad": False},
+        ),
     ],
     "adaptive_avg_pool1d": [Sample({"x": SIGNAL}, {"output_size": 3})],
     "adaptive_avg_pool2d": [Sample({"x": IMAGE}, {"output_size": (2, 4)})],
-    "upsample_nearest": [Sample({"x": IMAGE}, {"scale_factor": (2, 3)}), Sample({"x": SIGNAL}, {"scale_factor": 2})],
+    "upsample_nearest": [
+        Sample({"x": IMAGE}, {"scale_factor": (2, 3)}),
+        Sample({"x": SIGNAL}, {"scale_factor": 2}),
+    ],
 }
 
 COMPOSITE_SAMPLES = {**ACTIVATIONS, **STATISTICS, **LOSSES, **LAYERS, **WINDOWS}

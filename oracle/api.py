@@ -1,0 +1,89 @@
+"""The command line's work as Python functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from oracle.cases import load_cases
+from oracle.execution.events import Event, RunFinished
+from oracle.execution.execute import Plan, execute, never
+from oracle.execution.plan import DEFAULT_TIMEOUT, Settings, chosen, usable_cores
+from oracle.execution.record import LoadProblem, Run
+from oracle.frameworks import registry
+
+__all__ = ["NothingToRunError", "Run", "make_plan", "run"]
+
+
+class NothingToRunError(ValueError):
+    """No framework is installed, or no case is left to check; says why and what there is instead."""
+
+
+def run(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    frameworks: Sequence[str] | None = None,
+    dtypes: Sequence[str] | None = None,
+    routes: Sequence[str] | None = None,
+    order: int | None = None,
+    keyword: str = "",
+    seed: int = 0,
+    workers: int | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    strict: bool = False,
+    strict_conventions: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+) -> Run:
+    """Judge all case files below ``paths`` in worker processes, as ``oracle check`` does.
+
+    ``run.ok`` says whether all was read and nothing failed, ``run.results`` holds a result for each case, and
+    ``run.save("run.json")`` keeps it. None means all that a case asks for. ``timeout`` is in seconds a case.
+    NothingToRunError if no framework is installed, a name is unknown or no case matches.
+    """
+    many = [paths] if isinstance(paths, str | Path) else paths
+    settings = Settings(
+        frameworks=_tuple(frameworks),
+        dtypes=_tuple(dtypes),
+        routes=_tuple(routes),
+        order=order,
+        seed=seed,
+        timeout=timeout,
+        strict=strict,
+        strict_conventions=strict_conventions,
+    )
+    plan = make_plan([Path(p) for p in many], settings, keyword=keyword, workers=workers)
+    for event in execute(plan, never):
+        if on_event is not None:
+            on_event(event)
+        if isinstance(event, RunFinished):
+            return event.run
+    raise AssertionError  # execute ends with RunFinished
+
+
+def make_plan(
+    paths: Iterable[Path], settings: Settings, *, keyword: str = "", workers: int | None = None
+) -> Plan:
+    """Load the cases and find the frameworks. NothingToRunError or KeywordError if nothing is left to run."""
+    available, missing = registry.available(settings.frameworks)
+    if not available:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+        install = "pip install 'gradient-oracle[torch,jax]'"
+        raise NothingToRunError(f"no framework to check ({reasons}); install one: {install}")
+    cases, errors = load_cases(paths)
+    problems = tuple(LoadProblem(str(e.path), e.line or None, e.column or None, e.message) for e in errors)
+    left = chosen(cases, settings, keyword)
+    if not left and not problems:
+        found = f"{len(cases)} cases, of which none matches the options" if cases else "no case files"
+        raise NothingToRunError(f"found {found}")
+    return Plan(
+        cases=left,
+        settings=settings,
+        frameworks={f.name: f.version for f in available},
+        workers=workers or usable_cores(),
+        skipped=missing,
+        problems=problems,
+    )
+
+
+def _tuple(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)

@@ -1,0 +1,2 @@
+def as_svg(d):
+    return ""

@@ -1,0 +1,199 @@
+"""A Derivation as text: forward pass, local derivatives, backward pass, and the certified gradient."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from oracle.explain.derive import Derivation, Edge, is_open
+from oracle.explain.expressions import substitute
+from oracle.explain.numbers import in_full, short, show
+
+INDENT = "    "
+LISTED = 8
+"""Elements of a gradient that are listed in full."""
+
+Row = tuple[str, Sequence[str]]
+"""A left side, and the expressions that it equals."""
+
+
+def as_text(about: str, derivation: Derivation, width: int) -> str:
+    """The whole explanation in lines of at most ``width`` columns, where a name or number is not longer."""
+    total = derivation.total
+    sections: list[tuple[str, list[str]]] = [
+        ("Forward pass", _rows(_forward(derivation), width)),
+        ("Local derivatives", _rows(_local(derivation), width)),
+        (f"Backward pass: from {total} to the inputs by the chain rule", _rows(_backward(derivation), width)),
+        (
+            "Gradient, proved in ball arithmetic",
+            _rows(_gradient(derivation), width) + _notes(derivation, width),
+        ),
+    ]
+    lines = [*textwrap.wrap(about, width), "", *_inputs(derivation, width)]
+    for title, body in sections:
+        lines += ["", *textwrap.wrap(title, width), "", *body]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _rows(rows: Iterable[Row], width: int) -> list[str]:
+    """Rows with their equals signs below each other; a row that is too long goes on below the first sign."""
+    found = list(rows)
+    if not found:
+        return [f"{INDENT}nothing"]
+    column = min(max(len(left) for left, _ in found), width // 2)
+    lines: list[str] = []
+    for left, parts in found:
+        line = f"{INDENT}{left:<{column}} = {parts[0]}" if parts else INDENT + left
+        for part in parts[1:]:
+            if len(line) + 3 + len(part) > width:
+                lines.append(line)
+                line = f"{INDENT}{'':<{column}} = {part}"
+            else:
+                line += f" = {part}"
+        lines.append(line)
+    return [short for line in lines for short in _wrap(line, column, width)]
+
+
+def _wrap(line: str, column: int, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    hang = INDENT + " " * (column + 3)
+    if column + 3 + len(INDENT) > width - 16:
+        hang = INDENT * 2
+    body = textwrap.wrap(
+        line.strip(), width - len(INDENT), subsequent_indent=hang[len(INDENT) :], break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [INDENT + part for part in body]
+
+
+def _inputs(derivation: Derivation, width: int) -> list[str]:
+    program = derivation.program
+    parts = []
+    for name, i in zip(program.input_names, program.inputs, strict=True):
+        node = program.nodes[i]
+        value = show(derivation.values[i], node.type.kind)
+        parts.append(f"{name} = {value}{f' ({node.type})' if '...' in value else ''}")
+    lines = textwrap.wrap("Given " + ", ".join(parts), width, subsequent_indent="  ", break_long_words=False)
+    if derivation.total not in program.output_names:
+        terms = " + ".join(_term(derivation, i) for i in derivation.seeds)
+        lines += textwrap.wrap(f"Differentiated: {derivation.total} = {terms}", width, subsequent_indent="  ")
+    return lines
+
+
+def _term(derivation: Derivation, index: int) -> str:
+    seed = show(derivation.seeds[index])
+    return derivation.names[index] if seed == "1" else f"<{seed}, {derivation.names[index]}>"
+
+
+def _forward(derivation: Derivation) -> Iterable[Row]:
+    program = derivation.program
+    numbers = {
+        name: show(derivation.values[i], program.nodes[i].type.kind)
+        for i, name in derivation.names.items()
+        if i in derivation.values and not program.nodes[i].type.shape
+    }
+    for i, step in derivation.steps.items():
+        node = program.nodes[i]
+        parts = [derivation.expression(i)]
+        scalar = all(not program.nodes[j].type.shape for j in node.inputs)
+        result = show(derivation.values[i], node.type.kind)
+        filled = substitute(parts[0], numbers)
+        if scalar and step.inputs and filled not in {parts[0], result}:
+            parts.append(filled)
+        yield derivation.names[i], [*parts, result]
+
+
+def slope(derivation: Derivation, edge: Edge) -> str:
+    """The name of an edge's local derivative: dy/dx, with d(...) around the total as everywhere."""
+    return f"{differential(derivation, edge.target)}/d{derivation.names[edge.source]}"
+
+
+def differential(derivation: Derivation, index: int) -> str:
+    """How the differential of a node is written."""
+    name = derivation.names[index]
+    return f"d({name})" if name == derivation.total else f"d{name}"
+
+
+def _local(derivation: Derivation) -> Iterable[Row]:
+    order = {i: place for place, i in enumerate(derivation.steps)}
+    for edge in sorted(derivation.edges, key=lambda e: (order[e.target], e.source)):
+        parts = [edge.formula]
+        if edge.local is not None:
+            value = show(edge.local)
+            if _is_uniform(edge):
+                value = short(edge.local.ravel()[0])
+            if value != edge.formula:
+                parts.append(value)
+            if is_open(edge.local):
+                parts[-1] += "  (a kink: any of these)" if "[" in value else ""
+        elif edge.formula == "0":
+            parts = [f"0 (stopped by {derivation.program.nodes[edge.target].op})"]
+        yield slope(derivation, edge), parts
+
+
+def _is_uniform(edge: Edge) -> bool:
+    if edge.local is None or not edge.local.size:
+        return False
+    first = edge.local.ravel()[0]
+    return all(v.is_exact() and v == first for v in edge.local.ravel())
+
+
+def _backward(derivation: Derivation) -> Iterable[Row]:
+    program = derivation.program
+    for i in sorted(derivation.cotangents, reverse=True):
+        left = f"d({derivation.total})/d{derivation.names[i]}"
+        sending = [e for e in derivation.edges_from(i) if e.sent is not None]
+        value = show(derivation.cotangents[i])
+        if i in derivation.seeds and not sending:
+            if derivation.names[i] != derivation.total:
+                yield left, [f"{value} (the cotangent given)"]
+            continue
+        products = [_product(derivation, e, symbols=True) for e in sending]
+        numbers = [_product(derivation, e, symbols=False) for e in sending]
+        if i in derivation.seeds:
+            products.insert(0, "cotangent")
+            numbers.insert(0, show(derivation.seeds[i]))
+        parts = [" + ".join(products)]
+        if all(numbers) and not program.nodes[i].type.shape:
+            parts.append(" + ".join(numbers))
+        parts = list(dict.fromkeys([*(p for p in parts if p != left), value]))
+        yield left, parts
+
+
+def _product(derivation: Derivation, edge: Edge, *, symbols: bool) -> str:
+    """What one edge sends back, in symbols or in numbers: cotangent times local derivative, summed where the operand
+    was broadcast; through the operation's rule where it is not elementwise.
+    """
+    program = derivation.program
+    target = derivation.cotangents[edge.target]
+    first = f"d({derivation.total})/d{derivation.names[edge.target]}" if symbols else show(target)
+    if edge.local is None:
+        return f"{first} back through {program.nodes[edge.target].op}" if symbols else ""
+    second = slope(derivation, edge) if symbols else show(edge.local)
+    start = derivation.names[edge.target] == derivation.total and not program.nodes[edge.target].type.shape
+    product = second if start else f"{first} * {second}"
+    broadcast = program.nodes[edge.source].type.shape != program.nodes[edge.target].type.shape
+    return f"sum({product})" if broadcast else product
+
+
+def _gradient(derivation: Derivation) -> Iterable[Row]:
+    for name, values in derivation.gradient.items():
+        places = list(np.ndindex(values.shape))
+        for place in places[:LISTED]:
+            where = f"{name}[{', '.join(map(str, place))}]" if place else name
+            yield f"d({derivation.total})/d{where}", [in_full(values[place])]
+        if len(places) > LISTED:
+            yield f"... and {len(places) - LISTED} more elements of {name}", []
+
+
+def _notes(derivation: Derivation, width: int) -> list[str]:
+    found = [name for name, values in derivation.gradient.items() if is_open(values)]
+    if not found:
+        return []
+    note = (
+        f"At a kink or a singular point for {', '.join(found)}: the interval holds every slope that is valid."
+    )
+    return ["", *textwrap.wrap(note, width)]
