@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from oracle.execution.execute import Plan, execute, never
 from oracle.execution.plan import DEFAULT_TIMEOUT, Settings, chosen, usable_cores
 from oracle.execution.record import LoadProblem, Run
 from oracle.frameworks import registry
+from oracle.frameworks.protocol import Framework
 
 __all__ = ["NothingToRunError", "Run", "make_plan", "run"]
 
@@ -65,10 +67,10 @@ def make_plan(
 ) -> Plan:
     """Load the cases and find the frameworks. NothingToRunError or KeywordError if nothing is left to run."""
     available, missing = registry.available(settings.frameworks)
-    if not available:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-        install = "pip install 'gradient-oracle[torch,jax]'"
-        raise NothingToRunError(f"no framework to check ({reasons}); install one: {install}")
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+    if not available or (settings.frameworks is not None and missing):
+        raise NothingToRunError(f"no framework to check ({reasons})" if not available else reasons)
+    _check_routes(settings, available)
     cases, errors = load_cases(paths)
     problems = tuple(LoadProblem(str(e.path), e.line or None, e.column or None, e.message) for e in errors)
     left = chosen(cases, settings, keyword)
@@ -83,6 +85,16 @@ def make_plan(
         skipped=missing,
         problems=problems,
     )
+
+
+def _check_routes(settings: Settings, frameworks: Sequence[Framework]) -> None:
+    """NothingToRunError for a route that none of the frameworks has."""
+    known = [route for f in frameworks for route in (*f.routes, *f.second_order_routes)]
+    for route in settings.routes or ():
+        if route not in known:
+            close = difflib.get_close_matches(route, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
+            raise NothingToRunError(f"unknown route {route!r}; {hint}")
 
 
 def _tuple(names: Sequence[str] | None) -> tuple[str, ...] | None:

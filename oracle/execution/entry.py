@@ -15,7 +15,10 @@ def prepare(frameworks: tuple[str, ...]) -> None:
     """Import what every case needs, so that no case's time limit pays for it."""
     from oracle.execution import examine  # noqa: F401, PLC0415  (loads the engine and the judge)
     from oracle.frameworks import registry  # noqa: PLC0415
+    from oracle.frameworks.jax_framework import keep_compiled  # noqa: PLC0415
 
+    if "jax" in frameworks:
+        keep_compiled()
     for framework in registry.available(frameworks)[0]:
         framework.flushes_subnormals()  # any call imports the framework
 

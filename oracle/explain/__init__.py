@@ -1,4 +1,4 @@
-"""A case explained as the tutorial explains its example: forward pass, local derivatives, backward pass, a graph."""
+"""A case explained as the tutorial does it: forward pass, local derivatives, backward pass, a graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 100
 
 
 def derive_case(case: Case) -> Derivation:
-    """The chain rule carried out on a case at its own inputs. ProgramError where an output needs a cotangent."""
+    """The chain rule carried out on a case. ProgramError where an output needs a cotangent."""
     arrays = {given.name: given.array for given in case.inputs}
     wrt = [given.name for given in case.inputs if given.grad]
     return derive(case.program, arrays, wrt, case.cotangent)

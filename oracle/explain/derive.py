@@ -1,4 +1,4 @@
-"""The chain rule, one node at a time: values forward, local derivatives, cotangents backward; all in balls."""
+"""The chain rule, a node at a time: values forward, local derivatives, cotangents backward; all in balls."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ from reference_engine.program import Program, ProgramError, TensorType
 
 @dataclass(frozen=True)
 class Edge:
-    """One operand of one step: the local derivative in words, its values where it is elementwise, and the cotangent
-    that the step sends back along it (None where the result does not depend on the operand).
+    """One operand of one step.
+
+    ``formula`` is the local derivative as text and ``local`` its elements where the step is elementwise; ``sent``
+    is the cotangent that goes back along the edge, None where derivatives stop.
     """
 
     source: int
@@ -42,9 +44,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class Derivation:
-    """All that is shown: ``steps`` are nodes in order, ``values`` and ``cotangents`` by node, ``gradient`` by input.
+    """All that is shown: ``steps`` in order, ``values`` and ``cotangents`` by node, ``gradient`` by input.
 
-    ``total`` is what is differentiated: the output, or J where there are several or a cotangent that is not 1.
+    ``total`` is what is differentiated: the output, or J where there are several or a cotangent is not 1.
     """
 
     program: Program
@@ -58,8 +60,11 @@ class Derivation:
     total: str
 
     def expression(self, index: int) -> str:
-        """How a step was written."""
-        return written(self.steps[index])
+        """How a step was written; one of several results is marked with its place."""
+        node = self.program.nodes[index]
+        alike = [n for n in self.program.nodes if (n.op, n.inputs, n.attrs) == (node.op, node.inputs, node.attrs)]
+        several = node.output or any(n.output for n in alike)
+        return written(self.steps[index]) + (f"[{node.output}]" if several else "")
 
     def edges_from(self, index: int) -> list[Edge]:
         """What uses a node."""
@@ -129,7 +134,7 @@ def _total(program: Program, cotangents: Mapping[str, npt.NDArray[np.float64]] |
 def _gradient(
     program: Program, given: Mapping[str, Values], wrt: Sequence[str], seeds: Mapping[int, Values]
 ) -> dict[str, Values]:
-    """The certified gradient of the Program as a whole; it and the steps meet in the same place by two ways."""
+    """The certified gradient of the Program as a whole; the steps reach it another way."""
     derivative = vjp(program, tuple(wrt))
     whole = dict(given)
     done: set[int] = set()

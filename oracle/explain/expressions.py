@@ -112,7 +112,7 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
 
 
 def local_derivative(step: Program, operand: str) -> str:
-    """The local derivative of a one-step Program for one operand: as a formula if it is a short one, else in words."""
+    """The local derivative of a step for one operand: as a formula if it is a short one, else in words."""
     formula = derivative_formula(step, operand)
     if formula is not None and len(formula) <= LONGEST:
         return formula
@@ -144,7 +144,7 @@ def spread(step: Program) -> Program:
 
 
 def is_elementwise(step: Program) -> bool:
-    """Whether each element of the result depends on one element of each operand, by the table or by being scalar."""
+    """Whether an element of the result depends on one of each operand: by the table, or being scalar."""
     result = step.nodes[step.outputs[0]]
     operation = lookup(result.op)
     if isinstance(operation, Primitive) and operation.elementwise:
@@ -174,7 +174,7 @@ class _Text:
 
 
 def derivative_formula(step: Program, operand: str) -> str | None:
-    """The rule of an elementwise operation with a cotangent of 1, simplified; None where it is not one formula.
+    """The rule of an elementwise step with a cotangent of 1, simplified; None where it is no formula.
 
     >>> from reference_engine import TensorType, trace
     >>> derivative_formula(trace(lambda s: s**2, {"s": TensorType(())}, ["loss"]), "s")

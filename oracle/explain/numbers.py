@@ -1,4 +1,4 @@
-"""Enclosed values as a person writes them: few digits, intervals where a slope is free, long tensors cut short."""
+"""Enclosed values as a person writes them: few digits, intervals where a slope is free, long tensors cut."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ DIGITS = 6
 """Significant digits of a shown number."""
 
 WIDE = 1e-6
-"""Relative radius from which a ball is shown as the interval that it is; and, on its own, the size below which a
-ball around zero is shown as 0."""
+"""Relative radius from which a ball is shown as the interval that it is; as a size, what counts as zero there."""
 
 SHOWN, EDGE = 6, 2
 """Tensors of more elements are cut; the number of elements kept at the start of each axis."""

@@ -34,6 +34,7 @@ def as_text(about: str, derivation: Derivation, width: int) -> str:
     lines = [*textwrap.wrap(about, width), "", *_inputs(derivation, width)]
     for title, body in sections:
         lines += ["", *textwrap.wrap(title, width), "", *body]
+    lines += _notes(derivation, width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -57,16 +58,23 @@ def _rows(rows: Iterable[Row], width: int) -> list[str]:
 
 
 def _wrap(line: str, column: int, width: int) -> list[str]:
+    """A line that is too long, broken at spaces; a number keeps its radius beside it."""
     if len(line) <= width:
         return [line]
-    hang = INDENT + " " * (column + 3)
-    if column + 3 + len(INDENT) > width - 16:
-        hang = INDENT * 2
-    body = textwrap.wrap(
-        line.strip(), width - len(INDENT), subsequent_indent=hang[len(INDENT) :], break_long_words=False,
+    hang = column + len(INDENT) + 3
+    if hang > width // 2:
+        hang = 2 * len(INDENT)
+    body = line.strip()
+    start = INDENT if line[len(INDENT)] != " " else " " * (hang - 2)
+    wrapped = textwrap.wrap(
+        body.replace(" ± ", "\u00a0±\u00a0"),
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * hang,
+        break_long_words=False,
         break_on_hyphens=False,
-    )  # fmt: skip
-    return [INDENT + part for part in body]
+    )
+    return [part.replace("\u00a0", " ") for part in wrapped]
 
 
 def _inputs(derivation: Derivation, width: int) -> list[str]:
@@ -97,7 +105,8 @@ def _forward(derivation: Derivation) -> Iterable[Row]:
     }
     for i, step in derivation.steps.items():
         node = program.nodes[i]
-        parts = [derivation.expression(i)]
+        expression = derivation.expression(i)
+        parts = [expression if node.type.kind == "real" else f"({expression})"]
         scalar = all(not program.nodes[j].type.shape for j in node.inputs)
         result = show(derivation.values[i], node.type.kind)
         filled = substitute(parts[0], numbers)
@@ -145,17 +154,18 @@ def _backward(derivation: Derivation) -> Iterable[Row]:
     program = derivation.program
     for i in sorted(derivation.cotangents, reverse=True):
         left = f"d({derivation.total})/d{derivation.names[i]}"
-        sending = [e for e in derivation.edges_from(i) if e.sent is not None]
+        sending = sorted((e for e in derivation.edges_from(i) if e.sent is not None), key=lambda e: e.target)
         value = show(derivation.cotangents[i])
         if i in derivation.seeds and not sending:
             if derivation.names[i] != derivation.total:
-                yield left, [f"{value} (the cotangent given)"]
+                yield left, [f"{value} (the start)"]
             continue
         products = [_product(derivation, e, symbols=True) for e in sending]
         numbers = [_product(derivation, e, symbols=False) for e in sending]
         if i in derivation.seeds:
-            products.insert(0, "cotangent")
+            products.insert(0, "start")
             numbers.insert(0, show(derivation.seeds[i]))
+        products = [f"{p} directly" if p == left and len(products) > 1 else p for p in products]
         parts = [" + ".join(products)]
         if all(numbers) and not program.nodes[i].type.shape:
             parts.append(" + ".join(numbers))
@@ -164,8 +174,10 @@ def _backward(derivation: Derivation) -> Iterable[Row]:
 
 
 def _product(derivation: Derivation, edge: Edge, *, symbols: bool) -> str:
-    """What one edge sends back, in symbols or in numbers: cotangent times local derivative, summed where the operand
-    was broadcast; through the operation's rule where it is not elementwise.
+    """What one edge sends back, in symbols or in numbers.
+
+    It is the cotangent times the local derivative, summed where the operand was broadcast; through the rule of the
+    operation where that is not elementwise.
     """
     program = derivation.program
     target = derivation.cotangents[edge.target]
@@ -190,10 +202,20 @@ def _gradient(derivation: Derivation) -> Iterable[Row]:
 
 
 def _notes(derivation: Derivation, width: int) -> list[str]:
-    found = [name for name, values in derivation.gradient.items() if is_open(values)]
-    if not found:
-        return []
-    note = (
-        f"At a kink or a singular point for {', '.join(found)}: the interval holds every slope that is valid."
-    )
-    return ["", *textwrap.wrap(note, width)]
+    """What is to be said where a slope is free: as a whole, or only for the steps on their own."""
+    program = derivation.program
+    by_name = dict(zip(program.input_names, program.inputs, strict=True))
+    free = [name for name, values in derivation.gradient.items() if is_open(values)]
+    met = [
+        name
+        for name in derivation.gradient
+        if name not in free and is_open(derivation.cotangents.get(by_name[name], np.empty(0, dtype=object)))
+    ]
+    notes = []
+    if free:
+        names = ", ".join(free)
+        notes.append(f"At a kink or a singular point for {names}: an interval holds every valid slope.")
+    if met:
+        names = ", ".join(met)
+        notes.append(f"For {names} a step alone leaves its slope open; in the program as a whole it is known.")
+    return [line for note in notes for line in ["", *textwrap.wrap(note, width)]]

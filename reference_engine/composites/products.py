@@ -75,7 +75,8 @@ def _own_diagonal(x: Tensor, labels: str) -> tuple[Tensor, str]:
     unique = "".join(dict.fromkeys(labels))
     if unique == labels:
         return x, labels
-    places = np.einsum(positions(x.shape), [ord(c) for c in labels], [ord(c) for c in unique])
+    axis = string.ascii_letters.index
+    places = np.einsum(positions(x.shape), [axis(c) for c in labels], [axis(c) for c in unique])
     return rearranged(x, places), unique
 
 
