@@ -190,7 +190,7 @@ class ExpressionReader:
             bound = operation.bind(args, kwargs)
             slots = {p.name: p.slot for p in operation.parameters}
             arguments = {k: self.argument(node, slots[k], v) for k, v in bound.items()}
-            check_growth(name, arguments, MAX_ELEMENTS)
+            check_growth(name, arguments, MAX_ALL_ELEMENTS)
             return apply(name, **arguments)
 
         return self.guarded(node, name, run)

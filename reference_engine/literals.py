@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -19,8 +20,11 @@ class Several(tuple[Tensor, ...]):
     __slots__ = ()
 
 
-_COPIES = ("repeats", "repetitions")
-"""Arguments that say how often elements are copied; these rules compute positions, not only shapes."""
+MAX_INTEGER = 100_000
+"""An integer argument that is no shape: shape rules loop over some of them, at about a microsecond each."""
+
+_GROWS = ("repeats", "repetitions", "scale_factor", "padding", "output_size")
+"""Arguments by which elements multiply in shape rules that compute positions, and not only shapes."""
 
 
 def is_numeric(value: Any) -> bool:
@@ -89,16 +93,19 @@ def attribute(value: Any) -> Attr:
 
 def check_growth(name: str, arguments: Mapping[str, Any], limit: int) -> None:
     """Refuse, before any shape rule runs, integers that would let it loop or copy without end."""
-    copies = 1
-    for key, value in arguments.items():
-        for leaf in _leaves(value):
-            if isinstance(leaf, int) and abs(leaf) > limit:
-                msg = f"{name}: found {key}={leaf}; expected at most {limit}"
-                raise ProgramError(msg)
-            copies *= max(1, leaf) if isinstance(leaf, int) and key in _COPIES else 1
     operand = arguments.get("x")
-    if isinstance(operand, Tensor) and operand.size * copies > limit:
-        msg = f"{name}: found {operand.size * copies} elements; expected at most {limit}"
+    elements = operand.size if isinstance(operand, Tensor) else 1
+    axes = max(1, operand.ndim - 2) if isinstance(operand, Tensor) else 1
+    for key, value in arguments.items():
+        integers = [abs(leaf) for leaf in _leaves(value) if isinstance(leaf, int)]
+        if key != "shape" and max(integers, default=0) > MAX_INTEGER:
+            msg = f"{name}: found {max(integers)} in {key}; expected at most {MAX_INTEGER}"
+            raise ProgramError(msg)
+        if key in _GROWS and integers:
+            each = integers if isinstance(value, tuple) else integers * axes
+            elements *= max(each) if key == "output_size" else math.prod(max(1, n) for n in each)
+    if elements > limit:
+        msg = f"{name}: found about {elements} elements; expected at most {limit}"
         raise ProgramError(msg)
 
 

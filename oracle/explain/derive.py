@@ -31,8 +31,8 @@ from reference_engine.program import Program, ProgramError, TensorType
 class Edge:
     """One operand of one step.
 
-    ``formula`` is the local derivative as text and ``local`` its elements where the step is elementwise; ``sent``
-    is the cotangent that goes back along the edge, None where derivatives stop.
+    ``formula`` is the local derivative as text, ``local`` its elements where the step is elementwise. ``sent`` is
+    the cotangent that goes back along the edge, None where derivatives stop.
     """
 
     source: int
@@ -62,7 +62,9 @@ class Derivation:
     def expression(self, index: int) -> str:
         """How a step was written; one of several results is marked with its place."""
         node = self.program.nodes[index]
-        alike = [n for n in self.program.nodes if (n.op, n.inputs, n.attrs) == (node.op, node.inputs, node.attrs)]
+        alike = [
+            n for n in self.program.nodes if (n.op, n.inputs, n.attrs) == (node.op, node.inputs, node.attrs)
+        ]
         several = node.output or any(n.output for n in alike)
         return written(self.steps[index]) + (f"[{node.output}]" if several else "")
 

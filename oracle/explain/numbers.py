@@ -16,7 +16,7 @@ DIGITS = 6
 """Significant digits of a shown number."""
 
 WIDE = 1e-6
-"""Relative radius from which a ball is shown as the interval that it is; as a size, what counts as zero there."""
+"""Relative radius from which a ball is shown as an interval; as a size, what counts as zero there."""
 
 SHOWN, EDGE = 6, 2
 """Tensors of more elements are cut; the number of elements kept at the start of each axis."""

@@ -43,7 +43,7 @@ def _rows(rows: Iterable[Row], width: int) -> list[str]:
     found = list(rows)
     if not found:
         return [f"{INDENT}nothing"]
-    column = min(max(len(left) for left, _ in found), width // 2)
+    column = min(max((len(left) for left, parts in found if parts), default=0), width // 2)
     lines: list[str] = []
     for left, parts in found:
         line = f"{INDENT}{left:<{column}} = {parts[0]}" if parts else INDENT + left
@@ -176,8 +176,8 @@ def _backward(derivation: Derivation) -> Iterable[Row]:
 def _product(derivation: Derivation, edge: Edge, *, symbols: bool) -> str:
     """What one edge sends back, in symbols or in numbers.
 
-    It is the cotangent times the local derivative, summed where the operand was broadcast; through the rule of the
-    operation where that is not elementwise.
+    It is the cotangent times the local derivative, summed where the operand was broadcast; where the operation
+    is not elementwise it goes back through its rule.
     """
     program = derivation.program
     target = derivation.cotangents[edge.target]
@@ -217,5 +217,5 @@ def _notes(derivation: Derivation, width: int) -> list[str]:
         notes.append(f"At a kink or a singular point for {names}: an interval holds every valid slope.")
     if met:
         names = ", ".join(met)
-        notes.append(f"For {names} a step alone leaves its slope open; in the program as a whole it is known.")
+        notes.append(f"For {names} a step alone leaves the slope open; the program as a whole does not.")
     return [line for note in notes for line in ["", *textwrap.wrap(note, width)]]

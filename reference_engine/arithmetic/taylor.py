@@ -113,7 +113,8 @@ class Taylor:
             found = np.frompyfunc(lambda *x: function(*x, **attrs), len(values), 1)(*values)
         except (TypeError, AttributeError):
             found = np.frompyfunc(lambda *x: function(*map(jet, x), **attrs), len(values), 1)(*values)
-        return np.asarray(found, dtype=object)
+        # numpy would take a lone jet for a sequence of coefficients
+        return found if isinstance(found, np.ndarray) else _array((), [found])
 
     def compare(self, name: str, a: Values, b: Values) -> Values:
         """The comparison of constant coefficients; :class:`NoJet` unless it is certain nearby too."""

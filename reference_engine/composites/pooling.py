@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from reference_engine.composites.reductions import real
 from reference_engine.composites.shapes import positions, rearranged
@@ -125,25 +126,25 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", x, 2, kernel_size, stride, padding, count_include_pad)
 
 
-def _adaptive_bounds(extent: int, size: int) -> list[tuple[int, int]]:
-    return [(i * extent // size, -(-(i + 1) * extent // size)) for i in range(size)]
+def _adaptive_members(extent: int, size: int) -> npt.NDArray[np.float64]:
+    """Which positions (rows) each of ``size`` windows (columns) holds: from floor(i n / size) to its ceiling."""
+    row, window = np.arange(extent)[:, None], np.arange(size)
+    return ((row >= window * extent // size) & (row < -(-(window + 1) * extent // size))).astype(np.float64)
 
 
 def _adaptive(name: str, x: Tensor, output_size: Extents, rank: int) -> Tensor:
-    out = real(x)
-    for axis, size in zip(
-        range(x.ndim - rank, x.ndim), per_axis(name, "output_size", output_size, rank, 1), strict=True
-    ):
-        bounds = _adaptive_bounds(x.shape[axis], size)
-        inside = np.zeros((x.shape[axis], size))
-        for column, (start, stop) in enumerate(bounds):
-            inside[start:stop, column] = 1
-        rows = xp.moveaxis(out, source=axis, destination=-1)
-        labels = "abcdefgh"[: out.ndim - 1]
-        sums = contract(rows, constant(inside), labels + "K", "KN", labels + "N")
-        mean = sums / constant(np.array([stop - start for start, stop in bounds]))
-        out = xp.moveaxis(mean, source=-1, destination=axis)
-    return out
+    sizes = per_axis(name, "output_size", output_size, rank, 1)
+    if x.ndim <= rank:
+        msg = f"{name}: expected more than {rank} dimensions, found shape {x.shape}"
+        raise ProgramError(msg)
+    members = np.ones((1, 1))
+    for extent, size in zip(x.shape[x.ndim - rank :], sizes, strict=True):
+        members = np.kron(members, _adaptive_members(extent, size))
+    outer = x.shape[: x.ndim - rank]
+    planes = xp.reshape(real(x), shape=(int(np.prod(outer, dtype=np.int64)), members.shape[0]))
+    # One division after the sum, as the kernels do: how the backward pass cancels depends on it.
+    mean = contract(planes, constant(members), "mk", "kn", "mn") / constant(members.sum(axis=0))
+    return xp.reshape(mean, shape=(*outer, *sizes))  # type: ignore[no-any-return]
 
 
 @composite("pooling")

@@ -241,7 +241,7 @@ register(
         _exponential,
         infer=_exponential_type,
         evaluate=lambda ar, values, at: ar.matrices(
-            Matrices(_exponential_float64, matrices.exponential_derivative, (2,) * len(values)), values, at
+            Matrices(_exponential_float64, matrices.exponential_derivative, (2,) * len(values)), values, {}
         ),
         jvp=_exponential_jvp,
         transpose=_exponential_transpose,

@@ -146,7 +146,7 @@ def _prove_float64(operation: str, program: Program, point: Point, balls: Mappin
     for name, value in found.items():
         center = midpoints(balls[name])
         error = np.abs(value - center).max(initial=0.0)
-        if not error <= ROUNDINGS * 2.0**-53 * max(np.abs(center).max(initial=0.0), 2.0**-1000):
+        if not error <= ROUNDINGS * 2.0**-53 * max(np.abs(center).max(initial=0.0), 2.0**-500):
             msg = f"{operation}: float64 value of {name} is {value}, not {center}"
             raise Mismatch(msg)
 

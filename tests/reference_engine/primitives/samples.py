@@ -146,10 +146,7 @@ PRODUCTS = {
 
 LINALG = {
     "cholesky": [Sample({"x": DEFINITE}), Sample({"x": DEFINITE + STACK @ STACK.mT}, {"upper": True})],
-    "cholesky_factor": [Sample({"x": DEFINITE})],
     "det": [Sample({"x": STACK})],
-    "eigenvalues": [Sample({"x": SYMMETRIC})],
-    "eigenvectors": [Sample({"x": SYMMETRIC})],
     "eigh": [Sample({"x": SYMMETRIC}), Sample({"x": STACK})],
     "eigvalsh": [Sample({"x": SYMMETRIC})],
     "exponential_derivative": [
