@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from flint import arb
@@ -30,6 +31,9 @@ NARROW = 2.0**-12
 NOISE_FACTOR = 16.0
 """Allowed error in units of the largest of 8 deviations. Against real kernels, gelu in float32 reached 1.14 times
 8 deviations; 16 costs one bit of power."""
+
+SMALL_MOVE = 2.0**-7
+"""A result that magnified noise moves by more than this part of itself may not answer in proportion any more."""
 
 KINK_WIDTH = 2.0**-60
 """An enclosure wider than this part of its center is no point at 128 bits, but a set of slopes or a bad case of
@@ -101,15 +105,18 @@ def certify(
     if cost(program) > budget:
         values = evaluate(program, inputs, Float64())
         decisions = [truth.encode(v) if v.dtype == np.bool_ else v for v in values]
-        samples, scale = perturb(program, inputs, decisions, subject, generator)
+        runs = perturb(program, inputs, decisions, subject, generator)
         found = {n: values[i] for n, i in zip(names, wanted, strict=True)}
-        noise = {n: deviation(samples[i], values[i]) * scale for n, i in zip(names, wanted, strict=True)}
+        noise = {
+            n: noise_scale(runs, i, values[i], lambda shape=values[i].shape: np.full(shape, np.inf))
+            for n, i in zip(names, wanted, strict=True)
+        }
         return Certificate(program, subject, "estimated", 53, found, found, noise, (), None, values)
     bits = START_BITS
     values, kinks = in_balls(program, inputs, depends, bits)
-    samples, scale = perturb(program, inputs, values, subject, generator)
+    runs = perturb(program, inputs, values, subject, generator)
     noise = {
-        n: finite_noise(_spread(samples[i], values[i]) * scale, program, inputs, depends, subject, i)
+        n: noise_scale(runs, i, values[i], partial(ball_noise, program, inputs, depends, subject, i))
         for n, i in zip(names, wanted, strict=True)
     }
     wide = _excess(values, wanted, noise, names, subject)
@@ -119,7 +126,7 @@ def certify(
         before, wide = wide, _excess(values, wanted, noise, names, subject)
         if wide > before * 2.0**-16 and not any(k.undecided for k in kinks) and bits >= 8 * START_BITS:
             break
-    branches = near_branches(program, values, samples, scale, depends)
+    branches = near_branches(program, values, *runs[0], depends)
     widened = None
     if branches.forced or branches.radii:
         open_values, _ = in_balls(program, inputs, depends, bits, branches)
@@ -133,6 +140,8 @@ def certify(
 
 def _spread(samples: Values, balls: Values) -> Values:
     """Deviation of the samples from the exact value; at a kink, where the ball is wide, from their own mean."""
+    if balls.dtype != object:
+        return deviation(samples, balls)
     center = midpoints(balls)
     radii = np.array([radius(v) for v in balls.ravel()]).reshape(balls.shape)
     with np.errstate(invalid="ignore"):
@@ -176,47 +185,64 @@ def perturb(
     decisions: Sequence[Values],
     subject: Precision,
     generator: np.random.Generator,
-) -> tuple[list[Values], float]:
+) -> list[tuple[list[Values], float]]:
     """Samples of every node, and the factor from their deviations to those of the subject's format.
 
     A float64 subject is perturbed at 2^-40, so that the runs themselves can be in float64. Where that much noise
-    leaves a domain (sqrt(1 - x^2) at 1 - 1e-13) the runs are redone at 2^-51.
+    leaves a domain (sqrt(1 - x^2) at 1 - 1e-13), or moves a result so far that the response is no longer
+    proportional (sin(x + 1e15 - 1e15)), runs at 2^-51 come first in the list.
     """
-    exponents = (40, 51) if subject.bits > 40 else (subject.bits, 51)
-    for exponent in exponents:
+    runs: list[tuple[list[Values], float]] = []
+    for exponent in (40, 51) if subject.bits > 40 else (subject.bits, 51):  # noqa: PLR2004 - as said above
         scale = 2.0 ** (exponent - subject.bits)
-        unit = 2.0**-exponent
         arithmetic = Perturbed(
-            decisions, unit, subject, subject.smallest_normal / scale, generator,
+            decisions, 2.0**-exponent, subject, subject.smallest_normal / scale, generator,
             units={n: p.unit_roundoff / scale for n, p in PRECISIONS.items()},
         )  # fmt: skip
         with np.errstate(all="ignore"):
             given = {n: arithmetic.input(a) for n, a in inputs.items()}
             samples = evaluate(program, given, arithmetic)
-        if all(_as_finite(samples[i], decisions[i]) for i in program.outputs):
+        runs.insert(0, (samples, scale))
+        if all(_proportional(samples[i], decisions[i], scale) for i in program.outputs):
             break
-    return samples, scale
+    return runs
 
 
-def _as_finite(samples: Values, decided: Values) -> bool:
-    if samples.dtype.kind != "f" or decided.dtype != object:
+def _proportional(samples: Values, decided: Values, scale: float) -> bool:
+    """Whether every sample is finite where the truth is and, if noise was magnified, has moved only a little."""
+    if samples.dtype.kind != "f":
         return True
     bad = ~np.isfinite(samples).all(axis=0)
-    return not bad.any() or not any(plain(v).is_finite() for v in decided[bad])
+    if bad.any() and (decided.dtype != object or any(plain(v).is_finite() for v in decided[bad])):
+        return False
+    if scale == 1 or not samples.size:
+        return True
+    with np.errstate(invalid="ignore"):
+        return not bool((np.ptp(samples, axis=0) > SMALL_MOVE * np.abs(samples).max(axis=0)).any())
 
 
-def finite_noise(
-    noise: Values, program: Program, inputs: Mapping[str, Values], depends: frozenset[int], subject: Precision, node: int
+def noise_scale(
+    runs: Sequence[tuple[list[Values], float]],
+    index: int,
+    value: Values,
+    fallback: Callable[[], Values],
 ) -> Values:
-    """The noise, with the radius of a ball evaluation at the subject's own precision where float64 overflowed."""
-    noise = np.asarray(noise)
-    bad = ~np.isfinite(noise)
-    if not bad.any():
-        return noise
+    """Largest deviation of one node over all runs, in the subject's noise; ``fallback`` where none is finite."""
+    spreads = np.array([_spread(samples[index], value) * scale for samples, scale in runs])
+    spreads = np.where(np.isfinite(spreads), spreads, -1.0)
+    noise = np.asarray(spreads.max(axis=0))
+    bad = noise < 0
+    if bad.any():
+        noise[bad] = fallback()[bad]
+    return noise
+
+
+def ball_noise(
+    program: Program, inputs: Mapping[str, Values], depends: frozenset[int], subject: Precision, node: int
+) -> Values:
+    """Radii of a ball evaluation at the subject's own precision: the noise where float64 itself overflows."""
     values, _ = in_balls(program, inputs, depends, subject.bits + 1)
-    out = noise.copy()
-    out[bad] = [float(plain(v).rad()) if plain(v).is_finite() else math.inf for v in values[node][bad]]
-    return out
+    return np.array([radius(v) for v in values[node].ravel()]).reshape(values[node].shape)
 
 
 def radius(value: object) -> float:

@@ -23,7 +23,9 @@ class Several(tuple[Tensor, ...]):
 MAX_INTEGER = 100_000
 """An integer argument that is no shape: shape rules loop over some of them, at about a microsecond each."""
 
-_GROWS = ("repeats", "repetitions", "scale_factor", "padding", "output_size")
+_COPIES = ("repeats", "repetitions")
+_SPATIAL = ("scale_factor", "padding", "kernel_size", "output_size")
+_GROWS = (*_COPIES, *_SPATIAL)
 """Arguments by which elements multiply in shape rules that compute positions, and not only shapes."""
 
 
@@ -95,15 +97,16 @@ def check_growth(name: str, arguments: Mapping[str, Any], limit: int) -> None:
     """Refuse, before any shape rule runs, integers that would let it loop or copy without end."""
     operand = arguments.get("x")
     elements = operand.size if isinstance(operand, Tensor) else 1
-    axes = max(1, operand.ndim - 2) if isinstance(operand, Tensor) else 1
+    grows = (*_GROWS, "stride") if name.startswith("conv_transpose") else _GROWS
     for key, value in arguments.items():
         integers = [abs(leaf) for leaf in _leaves(value) if isinstance(leaf, int)]
         if key != "shape" and max(integers, default=0) > MAX_INTEGER:
             msg = f"{name}: found {max(integers)} in {key}; expected at most {MAX_INTEGER}"
             raise ProgramError(msg)
-        if key in _GROWS and integers:
-            each = integers if isinstance(value, tuple) else integers * axes
-            elements *= max(each) if key == "output_size" else math.prod(max(1, n) for n in each)
+        if key in grows:
+            # one integer stands for each of two axes or more
+            each = integers * 2 if len(integers) == 1 and key not in _COPIES else integers
+            elements *= math.prod(max(1, n) for n in each)
     if elements > limit:
         msg = f"{name}: found about {elements} elements; expected at most {limit}"
         raise ProgramError(msg)

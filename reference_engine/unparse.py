@@ -8,15 +8,13 @@ right there in the order of nodes, and as a statement of its own everywhere else
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from reference_engine.operations import Primitive, lookup
-from reference_engine.program import Attr, FrozenArray, Node, Program, ProgramError, literal
-from reference_engine.syntax import check_name
+from reference_engine.program import Attr, Node, Program, ProgramError
+from reference_engine.spelling import attribute_text, constant_text, name_text
 from reference_engine.trace import Builder, apply, building, node_arguments
 
 MAX_INLINE = 12
@@ -104,7 +102,7 @@ class _Writer:
         if count == 1:
             expression = item.expression
             if item.literal and node.type.shape == () and node.type.kind == "bool":
-                expression = ast.Call(_name("constant"), [expression], [])
+                expression = ast.Call(name_text("constant"), [expression], [])
             self.lines.append(f"{self.name(group[0])} = {_text(expression)}")
             return
         by_output = {self.program.nodes[i].output: self.name(i) for i in group}
@@ -129,7 +127,7 @@ class _Writer:
     def item(self, index: int, node: Node) -> _Pending:
         """The node as an expression, with pending operands in place where their order allows it."""
         if node.op == "constant":
-            written = _constant(node)
+            written = constant_text(node)
             return _Pending(index, written, 0, literal=not isinstance(written, ast.Call))
         waiting = {p.node: p for p in self.pending if p.node in node.inputs}
         if node.op == "negative" and any(p.literal for p in waiting.values()):
@@ -142,7 +140,7 @@ class _Writer:
             waiting = {}
         if waiting:
             del self.pending[-len(waiting) :]
-        operands = [waiting[i].expression if i in waiting else _name(self.name(i)) for i in node.inputs]
+        operands = [waiting[i].expression if i in waiting else name_text(self.name(i)) for i in node.inputs]
         depth = 1 + max((p.depth for p in waiting.values()), default=0)
         return _Pending(index, _expression(node, operands), depth, literal=False)
 
@@ -185,7 +183,7 @@ def _names(program: Program) -> dict[int, str]:
         names.setdefault(index, name)
     taken |= set(program.output_names)
     for index, node in program:
-        if index not in names and node.name and node.name not in taken and check_name(node.name) is None:
+        if index not in names and node.name and node.name not in taken and checkname_text(node.name) is None:
             names[index] = node.name
             taken.add(node.name)
     return names
@@ -203,7 +201,7 @@ def _expression(node: Node, operands: list[ast.expr]) -> ast.expr:
         value, tensors, entries = bound.values()
         return _subscript(value, tensors, entries)
     if node.op == "pi":
-        return _name("pi")
+        return name_text("pi")
     return _call_of(node.op, bound)
 
 
@@ -218,12 +216,12 @@ def _call_of(op: str, bound: Mapping[str, Any]) -> ast.expr:
         positional = positional and p.required
         if absent and not p.required:
             continue
-        syntax = _operand(value) if p.slot else _attribute(value)
+        syntax = _operand(value) if p.slot else attribute_text(value)
         if positional:
             args.append(syntax)
         else:
             keywords.append(ast.keyword(p.name, syntax))
-    return ast.Call(_name(op), args, keywords)
+    return ast.Call(name_text(op), args, keywords)
 
 
 def _operand(value: Any) -> ast.expr:
@@ -235,92 +233,17 @@ def _subscript(value: ast.expr, tensors: list[ast.expr], entries: tuple[Attr, ..
     for entry in entries:
         match entry:
             case ("slice", start, stop, step):
-                parts = [None if b is None else _attribute(b) for b in (start, stop, step)]
+                parts = [None if b is None else attribute_text(b) for b in (start, stop, step)]
                 keys.append(ast.Slice(*parts))
             case ("newaxis",):
                 keys.append(ast.Constant(None))
             case ("ellipsis",):
                 keys.append(ast.Constant(...))
             case ("at", position):
-                keys.append(_attribute(position))
+                keys.append(attribute_text(position))
             case ("tensor", k):
                 keys.append(tensors[k])
     return ast.Subscript(value, keys[0] if len(keys) == 1 else ast.Tuple(keys))
-
-
-def _constant(node: Node) -> ast.expr:
-    value = node.attr("value")
-    if not isinstance(value, FrozenArray):
-        return _attribute(value)
-    if value.value.size == 0 or value.value.ndim == 0:
-        msg = f"a constant of shape {value.value.shape} has no text"
-        raise ProgramError(msg)
-    return _nested(value.value.tolist())
-
-
-def _nested(value: Any) -> ast.expr:
-    """Elements of an array: a float is written with all the decimals it has."""
-    match value:
-        case list():
-            return ast.List([_nested(v) for v in value])
-        case float() if math.isfinite(value):
-            exact = Fraction(value)
-            return _signed(_decimal(abs(exact)) or "", negative=math.copysign(1, value) < 0)
-    return _attribute(value)
-
-
-def _attribute(value: Attr) -> ast.expr:
-    """An attribute or a constant as a literal."""
-    match value:
-        case None | bool() | str():
-            return ast.Constant(value)
-        case int():
-            return _signed(str(abs(value)), negative=value < 0)
-        case tuple():
-            return ast.Tuple([_attribute(v) for v in value])
-        case float() if math.isnan(value):
-            return _name("nan")
-        case float() if math.isinf(value):
-            return _signed("inf", negative=value < 0)
-        case float():
-            return _signed(_decimal(abs(Fraction(repr(value)))) or "", negative=math.copysign(1, value) < 0)
-        case Fraction():
-            digits = _decimal(abs(value))
-            if digits is None:
-                return ast.Call(_name("constant"), [ast.Constant(str(value))], [])
-            return _signed(digits, negative=value < 0)
-    msg = f"an attribute of type {type(value).__name__} has no text"
-    raise ProgramError(msg)
-
-
-def _decimal(value: Fraction) -> str | None:
-    """The decimals of a fraction as a float literal, None if they never end.
-
-    >>> _decimal(Fraction(1, 8)), _decimal(Fraction(10) ** 30), _decimal(Fraction(1, 3))
-    ('0.125', '1e+30', None)
-    """
-    try:
-        if literal(float(value)) == value:
-            return repr(float(value))
-    except OverflowError:
-        pass
-    rest, places = value.denominator, 0
-    for prime in (2, 5):
-        count = 0
-        while rest % prime == 0:
-            rest //= prime
-            count += 1
-        places = max(places, count)
-    return f"{value * 10**places}e-{places}" if rest == 1 else None
-
-
-def _signed(digits: str, *, negative: bool) -> ast.expr:
-    return ast.UnaryOp(ast.USub(), _name(digits)) if negative else _name(digits)
-
-
-def _name(text: str) -> ast.expr:
-    """A name; also digits, which the syntax tree would otherwise round to a float."""
-    return ast.Name(text)
 
 
 def _text(expression: ast.expr) -> str:

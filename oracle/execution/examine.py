@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from oracle.execution.gauge import in_gauge_of
 from oracle.execution.expectations import check_expectations
 from oracle.execution.known import unmet, with_expectations
 from oracle.execution.points import Bench, bench
@@ -93,8 +94,9 @@ def _examine_framework(case: Case, settings: Settings, truth: Truth, framework: 
         detail = f"the {framework.name} adapter has no {', '.join(missing)}"
         yield _blank(case, framework, wanted[0], truth.bench, Verdict.UNSUPPORTED, detail)
         return
-    if dtype not in framework.dtypes:
+    if dtype not in framework.dtypes or not wanted:
         return
+    truth = _in_gauge(truth, framework)
     values_judged = order == SECOND
     for number, route in enumerate(wanted):
         entering(Stage(framework.name, framework.version, route, dtype, order))
@@ -113,6 +115,18 @@ def _examine_framework(case: Case, settings: Settings, truth: Truth, framework: 
         yield from _judge_derivatives(case, framework, route, truth, answer)
     if order == 1:
         yield from finite_difference_findings(case, framework, truth.bench, truth.certificate(forward=False))
+
+
+def _in_gauge(truth: Truth, framework: Framework) -> Truth:
+    """The truth in the signs of this framework's own vectors; unchanged where there are none or no forward."""
+    where = truth.bench
+    try:
+        reference = in_gauge_of(where.program, framework, where.point)
+    except Exception:  # noqa: BLE001 - the routes will tell what the forward raises
+        return truth
+    if reference is where.program:
+        return truth
+    return Truth(replace(where, reference=reference), truth.seed)
 
 
 def _asked(route: str, case: Case, settings: Settings) -> bool:

@@ -81,6 +81,10 @@ class _Worker(Generic[Argument]):
             return None
         return message
 
+    def is_free(self) -> bool:
+        """Ready, without a task, and alive: one that died meanwhile must not be blamed on the next task."""
+        return self.ready and self.task is None and self.process.poll() is None
+
     def take(self, task: Task[Argument]) -> None:
         self.task = task
         self.stage = NOWHERE
@@ -132,9 +136,9 @@ class Pool(Generic[Argument]):
                 return
             for _ in range(min(self.count, len(busy) + len(self.tasks)) - len(self._workers)):
                 self._workers.append(self._start())
-            for free in [w for w in self._workers if w.ready and w.task is None]:
-                if self.tasks:
-                    free.take(self.tasks.popleft())
+            for each in self._workers:
+                if self.tasks and each.is_free():
+                    each.take(self.tasks.popleft())
             yield from self._events()
 
     def _start(self) -> _Worker[Argument]:

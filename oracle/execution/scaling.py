@@ -71,7 +71,7 @@ def _rounded(where: Bench, dtype: str) -> Bench:
         tangents=narrow(point.tangents),
         directions=narrow(point.directions),
     )
-    return Bench(where.program, moved, where.precision, where.order)
+    return replace(where, point=moved)
 
 
 def _ask(framework: Framework, route: str, where: Bench, output: str) -> npt.NDArray[np.float64] | None:

@@ -31,8 +31,8 @@ from reference_engine.program import Program, ProgramError, TensorType
 class Edge:
     """One operand of one step.
 
-    ``formula`` is the local derivative as text, ``local`` its elements where the step is elementwise. ``sent`` is
-    the cotangent that goes back along the edge, None where derivatives stop.
+    ``formula`` is the local derivative as text, ``local`` its elements where the step is elementwise.
+    ``sent`` is the cotangent that goes back, None where derivatives stop.
     """
 
     source: int
@@ -62,10 +62,8 @@ class Derivation:
     def expression(self, index: int) -> str:
         """How a step was written; one of several results is marked with its place."""
         node = self.program.nodes[index]
-        alike = [
-            n for n in self.program.nodes if (n.op, n.inputs, n.attrs) == (node.op, node.inputs, node.attrs)
-        ]
-        several = node.output or any(n.output for n in alike)
+        call = (node.op, node.inputs, node.attrs)
+        several = any(n.output for n in self.program.nodes if (n.op, n.inputs, n.attrs) == call)
         return written(self.steps[index]) + (f"[{node.output}]" if several else "")
 
     def edges_from(self, index: int) -> list[Edge]:

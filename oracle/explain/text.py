@@ -10,6 +10,7 @@ import numpy as np
 from oracle.explain.derive import Derivation, Edge, is_open
 from oracle.explain.expressions import substitute
 from oracle.explain.numbers import in_full, short, show
+from reference_engine.arithmetic import Values
 
 INDENT = "    "
 LISTED = 8
@@ -131,9 +132,7 @@ def _local(derivation: Derivation) -> Iterable[Row]:
     for edge in sorted(derivation.edges, key=lambda e: (order[e.target], e.source)):
         parts = [edge.formula]
         if edge.local is not None:
-            value = show(edge.local)
-            if _is_uniform(edge):
-                value = short(edge.local.ravel()[0])
+            value = local_value(edge.local)
             if value != edge.formula:
                 parts.append(value)
             if is_open(edge.local):
@@ -143,11 +142,10 @@ def _local(derivation: Derivation) -> Iterable[Row]:
         yield slope(derivation, edge), parts
 
 
-def _is_uniform(edge: Edge) -> bool:
-    if edge.local is None or not edge.local.size:
-        return False
-    first = edge.local.ravel()[0]
-    return all(v.is_exact() and v == first for v in edge.local.ravel())
+def local_value(local: Values) -> str:
+    """The elements of a local derivative, as one number where all are the same."""
+    shown = {short(v) for v in local.ravel()}
+    return shown.pop() if len(shown) == 1 else show(local)
 
 
 def _backward(derivation: Derivation) -> Iterable[Row]:
@@ -176,7 +174,7 @@ def _backward(derivation: Derivation) -> Iterable[Row]:
 def _product(derivation: Derivation, edge: Edge, *, symbols: bool) -> str:
     """What one edge sends back, in symbols or in numbers.
 
-    It is the cotangent times the local derivative, summed where the operand was broadcast; where the operation
+    It is the cotangent times the local derivative, summed where the operand was broadcast; where the step
     is not elementwise it goes back through its rule.
     """
     program = derivation.program
@@ -184,7 +182,7 @@ def _product(derivation: Derivation, edge: Edge, *, symbols: bool) -> str:
     first = f"d({derivation.total})/d{derivation.names[edge.target]}" if symbols else show(target)
     if edge.local is None:
         return f"{first} back through {program.nodes[edge.target].op}" if symbols else ""
-    second = slope(derivation, edge) if symbols else show(edge.local)
+    second = slope(derivation, edge) if symbols else local_value(edge.local)
     start = derivation.names[edge.target] == derivation.total and not program.nodes[edge.target].type.shape
     product = second if start else f"{first} * {second}"
     broadcast = program.nodes[edge.source].type.shape != program.nodes[edge.target].type.shape

@@ -25,7 +25,9 @@ def _bilinear(x1: Any, x2: Any, weight: Any, bias: Any) -> Any:
 
 
 def _attention(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, scale: float | None) -> Any:
-    """JAX has the head axis after the length axis, and none for (length, extent)."""
+    """JAX has the head axis after the length axis, and takes values of the keys' extent only."""
+    if value.shape[-1] != key.shape[-1]:
+        return _plain_attention(query, key, value, attn_mask, is_causal, scale)
     heads_last = query.ndim == 4  # noqa: PLR2004
     q, k, v = (jnp.swapaxes(t, 1, 2) if heads_last else t[..., None, :] for t in (query, key, value))
     options = {}
@@ -36,6 +38,16 @@ def _attention(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool
         options = {"mask" if attn_mask.dtype == jnp.bool_ else "bias": mask}
     out = jax.nn.dot_product_attention(q, k, v, is_causal=is_causal, scale=scale, **options)
     return jnp.swapaxes(out, 1, 2) if heads_last else out[..., 0, :]
+
+
+def _plain_attention(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, scale: float | None) -> Any:
+    scores = query @ key.mT * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    if is_causal:
+        scores = jnp.where(jnp.tri(*scores.shape[-2:], dtype=bool), scores, -jnp.inf)
+    if attn_mask is not None:
+        boolean = attn_mask.dtype == jnp.bool_
+        scores = jnp.where(attn_mask, scores, -jnp.inf) if boolean else scores + attn_mask
+    return jax.nn.softmax(scores, axis=-1) @ value
 
 
 def _rnn_cell(activation: Callable[[Any], Any]) -> Call:

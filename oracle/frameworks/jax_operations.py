@@ -99,16 +99,16 @@ ELEMENTWISE: Mapping[str, Call] = {
     "ceil": _rounding(jnp.ceil),
     "trunc": _rounding(jnp.trunc),
     "round": _rounding(jnp.round),
-} | {
-    name: positional(getattr(jnp, name))
+    **{
+        name: positional(getattr(jnp, name))
     for name in (
         "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
         "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh",
         "atanh", "logaddexp", "hypot", "maximum", "minimum", "abs", "sign", "logical_and", "logical_or",
         "logical_xor", "logical_not", "isfinite", "ones_like", "zeros_like",
     )
-} | {
-    name: positional(getattr(jsp, name)) for name in ("erf", "erfc", "erfinv", "digamma")
+    **{
+        name: positional(getattr(jsp, name)) for name in ("erf", "erfc", "erfinv", "digamma")
 }  # fmt: skip
 
 SHAPING: Mapping[str, Call] = {

@@ -97,8 +97,8 @@ ACTIVATIONS: Mapping[str, Call] = {
     "log_sigmoid": native(F.logsigmoid),
     "logit": native(torch.logit),
     "prelu": native(F.prelu),
-} | {
-    name: native(getattr(F, name))
+    **{
+        name: native(getattr(F, name))
     for name in (
         "silu", "mish", "gelu", "softsign", "tanhshrink", "glu", "relu", "relu6", "hardtanh", "hardsigmoid",
         "hardswish", "leaky_relu", "elu", "celu", "selu", "threshold", "softshrink", "hardshrink", "softmax",
@@ -131,8 +131,8 @@ LOSSES: Mapping[str, Call] = {
     ),
     "kl_div": native(F.kl_div),
     "gaussian_nll_loss": native(F.gaussian_nll_loss),
-} | {
-    name: _real_target(getattr(F, name))
+    **{
+        name: _real_target(getattr(F, name))
     for name in (
         "mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "hinge_embedding_loss", "soft_margin_loss",
         "binary_cross_entropy", "binary_cross_entropy_with_logits",
@@ -148,8 +148,8 @@ LAYERS: Mapping[str, Call] = {
     "rnn_relu_cell": _cell(torch.rnn_relu_cell),
     "gru_cell": _cell(torch.gru_cell),
     "lstm_cell": _lstm_cell,
-} | {
-    name: native(getattr(F, name))
+    **{
+        name: native(getattr(F, name))
     for name in (
         "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d",
         "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",

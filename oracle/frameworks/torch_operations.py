@@ -165,8 +165,8 @@ ELEMENTWISE: Mapping[str, Call] = {
     "pi": lambda: math.pi,
     "e": lambda: math.e,
     "polygamma": lambda x, n: torch.polygamma(n, x),
-} | {
-    name: positional(getattr(torch, name))
+    **{
+        name: positional(getattr(torch, name))
     for name in (
         "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
         "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh",

@@ -67,8 +67,8 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
     Derivative: Phi(x) + x phi(x) with the normal density phi; the chain rule's for tanh.
     Where it is not differentiable: nowhere.
-    Conventions: torch's default is "none", JAX's is "tanh". Phi is (1 + erf(x / sqrt(2))) / 2 here and in torch;
-    JAX's erfc(-x / sqrt(2)) / 2 keeps more digits for negative x.
+    Conventions: torch's default is "none", JAX's is "tanh". Phi is (1 + erf(x / sqrt(2))) / 2 here and in
+    torch; JAX's erfc(-x / sqrt(2)) / 2 keeps more digits for negative x.
     """
     match approximate:
         case "none":
@@ -112,7 +112,7 @@ def logit(x: Tensor, eps: float | None = None) -> Tensor:
 
     Derivative: 1 / (x (1 - x)); 0 where x was limited.
     Where it is not differentiable: at 0 and 1 (poles); at eps and 1 - eps: any slope up to the smooth one.
-    Conventions: torch has eps, JAX has not.
+    Conventions: torch has eps, and gives the smooth slope at both limits; JAX has no eps.
     """
     if eps is not None:
         high = 1 - constant(eps, "real")

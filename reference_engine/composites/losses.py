@@ -128,6 +128,6 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 
     Derivative: -target sigmoid(-target input) for input; alike for target.
     Where it is not differentiable: nowhere.
-    Conventions: torch's form overflows for large arguments in older releases.
+    Conventions: torch computes log(1 + exp) as written, which overflows for arguments above 709.
     """
     return reduced(xp.softplus(-(real(input) * target)), reduction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reference_engine.composites.rectifiers import per_channel
 from reference_engine.composites.reductions import real
+from reference_engine.composites.statistics import deviations
 from reference_engine.operations import composite
 from reference_engine.program import ProgramError
 from reference_engine.trace import Tensor, xp
@@ -12,9 +13,8 @@ from reference_engine.trace import Tensor, xp
 def standardized(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     """``x`` less its mean, divided by the root of its biased variance plus ``eps``, over ``axes``."""
     x = real(x)
-    centered = x - xp.mean(x, axis=axes, keepdims=True)
-    variance = xp.mean(centered * centered, axis=axes, keepdims=True)
-    return centered * xp.rsqrt(variance + eps)  # type: ignore[no-any-return]
+    centered, squares = deviations(x, axes)
+    return centered * xp.rsqrt(xp.mean(squares, axis=axes, keepdims=True) + eps)  # type: ignore[no-any-return]
 
 
 def _last_axes(name: str, x: Tensor, normalized_shape: int | tuple[int, ...]) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ def relu6(x: Tensor) -> Tensor:
 
     Derivative: 1 inside, 0 outside.
     Where it is not differentiable: at 0 and 6: any slope in [0, 1].
-    Conventions: torch gives 0 at both; JAX gives 0 at 0 and one half at 6.
+    Conventions: torch and JAX give 0 at both.
     """
     return xp.hardtanh(x, min_val=0, max_val=6)  # type: ignore[no-any-return]
 
@@ -58,7 +58,7 @@ def hardsigmoid(x: Tensor) -> Tensor:
 
     Derivative: 1/6 for -3 < x < 3, else 0.
     Where it is not differentiable: at -3 and 3: any slope in [0, 1/6].
-    Conventions: torch gives 0 at both.
+    Conventions: torch and JAX give 0 at both.
     """
     return xp.relu6(x + 3) / 6  # type: ignore[no-any-return]
 
@@ -69,7 +69,7 @@ def hardswish(x: Tensor) -> Tensor:
 
     Derivative: 0 below -3, (2x + 3)/6 between, 1 above 3.
     Where it is not differentiable: at -3, slopes in [-1/2, 0]; at 3, slopes in [1, 3/2].
-    Conventions: torch gives 0 at -3 and 1 at 3.
+    Conventions: torch and JAX give 0 at -3 and 1 at 3.
     """
     return x * xp.relu6(x + 3) / 6  # type: ignore[no-any-return]
 

@@ -14,6 +14,18 @@ from reference_engine.program import ProgramError, literal
 from reference_engine.trace import Tensor, constant, xp
 
 
+def deviations(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The deviations from the mean over ``axes``, and their squares up to terms that sum to zero.
+
+    The squares are (x - mean)(x - s) with a constant s = mean: the sum does not depend on s. Its derivative is
+    then computed as the textbook's, 2 (x - mean), with the rounding error of the mean in it. Through (x - mean)^2
+    the chain rule would subtract that error again and promise more digits than any kernel has.
+    """
+    mean = xp.mean(x, axis=axes, keepdims=True)
+    centered = x - mean
+    return centered, centered * (x - xp.stop_gradient(mean))
+
+
 @composite("reduction")
 def var(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
     """Definition: the sum of squared deviations from the mean over axes, divided by n - correction.
@@ -25,9 +37,8 @@ def var(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = Fa
     axes = normalize_axes("var", axis, x.ndim)
     x = real(x)
     count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
-    centered = x - xp.mean(x, axis=axes, keepdims=True)
     divisor = max(literal(count) - literal(correction), 0)
-    return xp.sum(centered * centered, axis=axes, keepdims=keepdims) / divisor  # type: ignore[no-any-return]
+    return xp.sum(deviations(x, axes)[1], axis=axes, keepdims=keepdims) / divisor  # type: ignore[no-any-return]
 
 
 @composite("reduction")
@@ -36,8 +47,8 @@ def std(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = Fa
 
     Derivative: (x - mean(x)) / ((n - correction) std(x)).
     Where it is not differentiable: where all elements are equal.
-    Conventions: the Array API, numpy and JAX have correction 0 by default, torch 1; torch gives NaN or 0 for
-    equal elements, depending on the release.
+    Conventions: the Array API, numpy and JAX have correction 0 by default, torch 1; for equal elements torch
+    gives 0 and JAX NaN.
     """
     return xp.sqrt(xp.var(x, axis=axis, correction=correction, keepdims=keepdims))  # type: ignore[no-any-return]
 
@@ -48,7 +59,8 @@ def median(x: Tensor, axis: int | None = None, keepdims: bool = False, method: s
 
     Derivative: 1 for the middle element, or one half for each of the two.
     Where it is not differentiable: where the middle element is tied.
-    Conventions: torch takes the lower one, numpy and JAX the midpoint.
+    Conventions: torch takes the lower one, numpy and JAX the midpoint; at a tie torch shares evenly over all
+    axes but takes one place along one axis, as JAX does.
     """
     axes = normalize_axes("median", axis, x.ndim)
     rows = xp.sort(axes_last(real(x), axes), axis=-1)
@@ -77,7 +89,7 @@ def norm(x: Tensor, ord: float | str = 2, axis: Axis = None, keepdims: bool = Fa
 
     Derivative: sign(x) (|x| / norm)^(ord - 1).
     Where it is not differentiable: at x = 0; for ord 1 where an element is 0; for infinite ord at ties.
-    Conventions: torch gives 0 at x = 0, JAX gives NaN for ord 2.
+    Conventions: torch gives 0 at x = 0, JAX gives NaN there for ord 2 and above.
     """
     x = real(x)
     power = {"fro": 2.0, "inf": math.inf, "-inf": -math.inf}.get(ord) if isinstance(ord, str) else float(ord)

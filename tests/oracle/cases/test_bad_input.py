@@ -321,7 +321,7 @@ class TestProgram:
             ("|\n  y = " + "-" * 100_000 + "x", "4:3: expressions are nested too deeply"),
             (
                 "|\n  y = repeat(x, 1000000000)",
-                "4:7: repeat: found repeats=1000000000; expected at most 4000000",
+                "4:7: repeat: found 1000000000 in repeats; expected at most 100000",
             ),
         ],
     )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 
 import execution_stub as stub
@@ -11,8 +10,6 @@ import pytest
 from oracle.execution.messages import Died, Expired, Outcome, Raised, Returned, Setup
 from oracle.execution.plan import DEFAULT_MEMORY
 from oracle.execution.pool import Pool, Task, WorkerStartError
-
-Run = Callable[..., dict[str, Outcome]]
 
 
 def run(*hows: str, workers: int = 1, timeout: float = 20.0, memory: int = DEFAULT_MEMORY) -> dict[str, Outcome]:
@@ -60,16 +57,13 @@ class TestPool:
         assert len(ended) == 12
 
     def test_death_between_tasks_does_not_break_the_pool(self) -> None:
-        """A worker that dies after it answered is replaced; at worst the task it had just got is blamed."""
+        """A worker that dies after it answered is replaced, and no task is blamed for it."""
         setup = Setup(stub.pid_after, partial(stub.prepare, ()), DEFAULT_MEMORY)
         with Pool(1, setup, deque([Task("later", ("later",), 20.0)])) as pool:
             assert [type(outcome) for _, outcome in pool.outcomes()] == [Returned]
             time.sleep(0.5)
             pool.tasks.append(Task("next", ("next",), 20.0))
-            pool.tasks.append(Task("last", ("last",), 20.0))
-            ended = {task.key: outcome for task, outcome in pool.outcomes()}
-        assert set(ended) == {"next", "last"}
-        assert isinstance(ended["last"], Returned)
+            assert [type(outcome) for _, outcome in pool.outcomes()] == [Returned]
 
     def test_hang_ends_at_its_deadline(self) -> None:
         """A loop in C that holds the interpreter's lock is ended, and the outcome says where it was."""
