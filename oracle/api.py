@@ -68,15 +68,19 @@ def make_plan(
     """Load the cases and find the frameworks. NothingToRunError or KeywordError if nothing is left to run."""
     available, missing = registry.available(settings.frameworks)
     reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-    if not available or (settings.frameworks is not None and missing):
-        raise NothingToRunError(f"no framework to check ({reasons})" if not available else reasons)
+    if settings.frameworks is not None and missing:
+        raise NothingToRunError(reasons)
+    if not available:
+        raise NothingToRunError(f"no framework to check ({reasons})")
     _check_routes(settings, available)
     cases, errors = load_cases(paths)
     problems = tuple(LoadProblem(str(e.path), e.line or None, e.column or None, e.message) for e in errors)
     left = chosen(cases, settings, keyword)
     if not left and not problems:
-        found = f"{len(cases)} cases, of which none matches the options" if cases else "no case files"
-        raise NothingToRunError(f"found {found}")
+        found = (
+            f"none of the cases found ({len(cases)}) matches the options" if cases else "found no case files"
+        )
+        raise NothingToRunError(found)
     return Plan(
         cases=left,
         settings=settings,

@@ -1,9 +1,9 @@
 """Finite differences with an honest error bar: a derivative of <cotangents, outputs> from values alone.
 
-Steps are relative powers of two and exact. Central differences on a ladder of steps are extrapolated (Richardson
-1911; the tableau is Ridders', 1982); rounding is measured by second differences at steps so small that nothing
-but rounding is left (after Moré and Wild, 2011). A value counts only where the ladder shows a plateau and where
-the remainder of Taylor's formula shrinks with the step.
+Steps are relative powers of two and exact. Central differences on a ladder of steps are extrapolated
+(Richardson 1911; the tableau is Ridders', 1982); rounding is measured by second differences at steps so
+small that nothing but rounding is left (after Moré and Wild, 2011). A value counts only where the ladder
+shows a plateau and where the remainder of Taylor's formula shrinks with the step.
 """
 
 from __future__ import annotations
@@ -29,23 +29,26 @@ FLOOR = 2.0**-10
 """Elements smaller than this part of their tensor's largest are stepped as if they had that size."""
 
 ROUNDINGS = 2.0
-"""Roundings charged to every value, each of the size of the unit roundoff: an elementary function and a product."""
+"""Roundings charged to every value, each of the size of the unit roundoff: an elementary function and a
+product.
+"""
 
 SAFETY = 2.0
 """Factor on the disagreement within the tableau, whose smallest entry is smallest by luck too."""
 
 SHRINKS = 0.8
-"""Taylor's remainder over the step must shrink at least by this much when the step is halved: a smooth function's
-halves; at a kink it stays."""
+"""Taylor's remainder over the step must shrink at least by this much when the step is halved: a smooth
+function's halves; at a kink it stays.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A derivative from finite differences.
 
-    The true value lies within ``error`` of ``value`` if ``reliable``; otherwise there is no plateau (a kink, a jump
-    or an infinite slope). ``left`` and ``right`` are the slopes of the two sides, NaN for a side without values.
-    ``direction`` is the one taken: that asked for, rounded so that every step is exact.
+    The true value lies within ``error`` of ``value`` if ``reliable``; otherwise there is no plateau (a kink,
+    a jump or an infinite slope). ``left`` and ``right`` are the slopes of the two sides, NaN for a side
+    without values. ``direction`` is the one taken: that asked for, rounded so that every step is exact.
     """
 
     value: float
@@ -75,11 +78,13 @@ def directional(
 ) -> Estimate:
     """Derivative of <cotangents, outputs> at ``inputs`` along ``direction``.
 
-    ``direction`` has an array for each input to move and ``cotangents`` one for each output that counts. ``bits``
-    are those of the significand in which ``function`` computes. The function is called about ``bits`` times.
+    ``direction`` has an array for each input to move and ``cotangents`` one for each output that counts.
+    ``bits`` are those of the significand in which ``function`` computes. The function is called about
+    ``bits`` times.
 
     >>> point = {"x": np.array(0.7)}
-    >>> found = directional(lambda v: {"y": np.sin(v["x"])}, point, {"x": np.array(1.0)}, {"y": np.array(1.0)})
+    >>> one = np.array(1.0)
+    >>> found = directional(lambda v: {"y": np.sin(v["x"])}, point, {"x": one}, {"y": one})
     >>> found.reliable, abs(found.value - np.cos(0.7)) < found.error < 1e-12
     (True, True)
     """
@@ -180,24 +185,25 @@ def _symmetric(base: Array, offset: Array, bits: int) -> Array:
 
 
 def _extrapolate(ladder: _Ladder, change: Array, power: int) -> tuple[float, float]:
-    """The limit of ``change / step`` and its error bar, for errors in powers of ``step**power``; NaN if there is none.
+    """The limit of ``change / step`` and its error bar, for errors in powers of ``step**power``; NaN if
+    there is none.
 
-    Each entry of the tableau is charged with its distance to its neighbors in order and in step, so that one which
-    agrees by chance with a single other does not win.
+    Each entry of the tableau is charged with its distance to its neighbors in order and in step, so that one
+    which agrees by chance with a single other does not win.
     """
     table = np.full((len(change), ORDERS + 1), math.nan)
     table[:, 0] = change / ladder.steps
     for j in range(1, ORDERS + 1):
         gain = 2.0 ** (power * j) - 1
         table[j:, j] = table[j:, j - 1] + (table[j:, j - 1] - table[j - 1 : -1, j - 1]) / gain
-    rounding = (2.0 if power == 2 else 6.0) * ladder.noise / ladder.steps  # noqa: PLR2004 - central differences
+    rounding = (2.0 if power == 2 else 6.0) * ladder.noise / ladder.steps
     best = math.nan, math.inf
     for k in range(1, len(change) - 1):
         for j in range(1, min(k, ORDERS) + 1):
             neighbors = table[k, j - 1], table[k - 1, j - 1], table[k - 1, j], table[k + 1, j]
             known = [abs(table[k, j] - v) for v in neighbors if not math.isnan(v)]
             error = SAFETY * max(known, default=math.inf) + rounding[k]
-            if len(known) > 2 and error < best[1]:  # noqa: PLR2004 - a plateau has neighbors on both sides
+            if len(known) > 2 and error < best[1]:
                 best = float(table[k, j]), float(error)
     return best
 
@@ -211,15 +217,19 @@ def _has_plateau(ladder: _Ladder, slope: float) -> bool:
     rounding = 4.0 * ladder.noise / ladder.steps
     for change in (ladder.ahead, -ladder.behind):
         slopes = change / ladder.steps
-        if not _shrinks(np.abs(np.diff(slopes)), 2 * rounding[1:]) or not _shrinks(np.abs(slopes - slope), rounding):
+        if not _shrinks(np.abs(np.diff(slopes)), 2 * rounding[1:]) or not _shrinks(
+            np.abs(slopes - slope), rounding
+        ):
             return False
     return True
 
 
 def _shrinks(values: Array, rounding: Array) -> bool:
-    """Whether what halving the step should halve does shrink over the smallest steps at which it can be seen."""
+    """Whether what halving the step should halve does shrink over the smallest steps at which it can be
+    seen.
+    """
     visible = np.flatnonzero(values > 4 * rounding)
-    if len(visible) < 3:  # a trend needs three  # noqa: PLR2004
+    if len(visible) < 3:  # a trend needs three
         return True
     last, before = visible[-1], visible[-3]
     return bool(values[last] <= SHRINKS ** (last - before) * values[before] + rounding[last])

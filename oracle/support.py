@@ -16,10 +16,10 @@ ARITHMETICS = ("float64", "perturbed", "balls")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation. ``orders`` is the highest order of derivative by framework, 0 where it has no such operation.
+    """One operation. ``orders`` is the highest order of derivative by framework, 0 where it has none.
 
-    ``derivative`` is ``rule`` (a local derivative of its own), ``chain rule`` (a program over others) or ``none``
-    (constant between its jumps, or not real).
+    ``derivative`` is ``rule`` (a local derivative of its own), ``chain rule`` (a program over others) or
+    ``none`` (constant between its jumps, or not real).
     """
 
     name: str

@@ -15,7 +15,7 @@ from reference_engine.arithmetic.balls import ZERO, Balls, Kink, exact, midpoint
 from reference_engine.arithmetic.float64 import Float64
 from reference_engine.arithmetic.perturbed import Perturbed, deviation
 from reference_engine.branches import Branches, near_branches
-from reference_engine.evaluate import dependents, evaluate
+from reference_engine.evaluate import dependents, differentiated, evaluate
 from reference_engine.precision import PRECISIONS, Precision
 from reference_engine.program import Program
 
@@ -101,7 +101,7 @@ def certify(
     wanted = [i for i, name in zip(program.outputs, program.output_names, strict=True)
               if program.nodes[i].type.kind == "real"]
     names = [n for i, n in zip(program.outputs, program.output_names, strict=True) if i in wanted]
-    depends = dependents(program, active)
+    depends, slopes = dependents(program, active), differentiated(program, active)
     if cost(program) > budget:
         values = evaluate(program, inputs, Float64())
         decisions = [truth.encode(v) if v.dtype == np.bool_ else v for v in values]
@@ -113,23 +113,23 @@ def certify(
         }
         return Certificate(program, subject, "estimated", 53, found, found, noise, (), None, values)
     bits = START_BITS
-    values, kinks = in_balls(program, inputs, depends, bits)
+    values, kinks = in_balls(program, inputs, slopes, bits)
     runs = perturb(program, inputs, values, subject, generator)
     noise = {
-        n: noise_scale(runs, i, values[i], partial(ball_noise, program, inputs, depends, subject, i))
+        n: noise_scale(runs, i, values[i], partial(ball_noise, program, inputs, slopes, subject, i))
         for n, i in zip(names, wanted, strict=True)
     }
     wide = _excess(values, wanted, noise, names, subject)
     while wide > 0 and bits < STOP_BITS:
         bits *= 2
-        values, kinks = in_balls(program, inputs, depends, bits)
+        values, kinks = in_balls(program, inputs, slopes, bits)
         before, wide = wide, _excess(values, wanted, noise, names, subject)
         if wide > before * 2.0**-16 and not any(k.undecided for k in kinks) and bits >= 8 * START_BITS:
             break
     branches = near_branches(program, values, *runs[0], depends)
     widened = None
     if branches.forced or branches.radii:
-        open_values, _ = in_balls(program, inputs, depends, bits, branches)
+        open_values, _ = in_balls(program, inputs, slopes, bits, branches)
         widened = {n: open_values[i] for n, i in zip(names, wanted, strict=True)}
     centers = {n: midpoints(values[i]) for n, i in zip(names, wanted, strict=True)}
     return Certificate(

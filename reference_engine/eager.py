@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from reference_engine.arithmetic import Values, truth
 from reference_engine.arithmetic.balls import midpoints
+from reference_engine.eager_arguments import fill, with_slots
+from reference_engine.eager_operators import Operators
 from reference_engine.eager_record import (
     Leaf,
     Record,
@@ -79,10 +81,10 @@ def tensor(data: npt.ArrayLike | EagerTensor, *, requires_grad: bool = False) ->
 def call(name: str, *args: Any, **kwargs: Any) -> Any:
     """Apply the operation called ``name`` of the table to tensors, lists of them, numbers and attributes."""
     operands: list[EagerTensor] = []
-    slots = _with_slots((args, kwargs), operands)
+    slots = with_slots((args, kwargs), EagerTensor, operands)
 
     def recorded(inputs: Sequence[Tensor]) -> Any:
-        given, named = _fill(slots, inputs)
+        given, named = fill(slots, inputs)
         return apply(name, *given, **named)
 
     return _run(recorded, operands)
@@ -97,36 +99,6 @@ def function(name: str) -> Callable[..., Any]:
     return partial(call, name)
 
 
-class _Slot(int):
-    """The place of an operand in a call."""
-
-    __slots__ = ()
-
-
-def _with_slots(value: Any, operands: list[EagerTensor]) -> Any:
-    """``value`` with each eager tensor in it moved to ``operands`` and replaced by its place there."""
-    match value:
-        case EagerTensor():
-            operands.append(value)
-            return _Slot(len(operands) - 1)
-        case list() | tuple():
-            return type(value)(_with_slots(v, operands) for v in value)
-        case dict():
-            return {k: _with_slots(v, operands) for k, v in value.items()}
-    return value
-
-
-def _fill(value: Any, inputs: Sequence[Tensor]) -> Any:
-    match value:
-        case _Slot():
-            return inputs[value]
-        case list() | tuple():
-            return type(value)(_fill(v, inputs) for v in value)
-        case dict():
-            return {k: _fill(v, inputs) for k, v in value.items()}
-    return value
-
-
 def _run(recorded: Callable[[Sequence[Tensor]], Any], operands: Sequence[EagerTensor]) -> Any:
     steps = record(recorded, [t._record for t in operands])  # noqa: SLF001 - as above
     keep = _RECORDING.get()
@@ -134,34 +106,11 @@ def _run(recorded: Callable[[Sequence[Tensor]], Any], operands: Sequence[EagerTe
     return made[0] if len(made) == 1 else tuple(made)
 
 
-def _operator(name: str) -> Callable[[EagerTensor, Any], EagerTensor]:
-    def method(self: EagerTensor, other: Any) -> EagerTensor:
-        return call(name, self, other)  # type: ignore[no-any-return]
-
-    return method
-
-
-def _reflected(name: str) -> Callable[[EagerTensor, Any], EagerTensor]:
-    def method(self: EagerTensor, other: Any) -> EagerTensor:
-        return call(name, other, self)  # type: ignore[no-any-return]
-
-    return method
-
-
-def _in_place(name: str) -> Callable[[EagerTensor, Any], EagerTensor]:
-    def method(self: EagerTensor, other: Any) -> EagerTensor:
-        return self._become(call(name, self, other))
-
-    return method
-
-
-class EagerTensor:
+class EagerTensor(Operators):
     """A value, and how it was computed where a gradient is wanted. Made by :func:`tensor` and by operations.
 
     Every operation of the table is a method: ``x.sum(axis=0)`` is ``sum(x, axis=0)``.
     """
-
-    __array_ufunc__ = None
 
     def __init__(self, made: Record) -> None:
         self._record = made
@@ -276,6 +225,9 @@ class EagerTensor:
         dtypes: dict[Kind, type[np.generic]] = {"real": np.float64, "int": np.int64, "bool": np.bool_}
         return self._become(EagerTensor(Leaf(*leaf_values(np.zeros(self.shape, dtypes[self.kind])))))
 
+    def _call(self, name: str, *args: Any) -> EagerTensor:
+        return call(name, *args)  # type: ignore[no-any-return]
+
     def _become(self, new: EagerTensor) -> EagerTensor:
         """Take over the value and history of ``new``; graphs recorded before keep the old value."""
         old = self._record
@@ -296,8 +248,8 @@ class EagerTensor:
 
     def __getitem__(self, key: Any) -> EagerTensor:
         operands = [self]
-        slots = _with_slots(key, operands)
-        return _run(lambda inputs: inputs[0][_fill(slots, inputs)], operands)  # type: ignore[no-any-return]
+        slots = with_slots(key, EagerTensor, operands)
+        return _run(lambda inputs: inputs[0][fill(slots, inputs)], operands)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         body = describe_value(self.enclosure(), self.kind).replace("\n", "\n" + " " * len("tensor("))
@@ -322,29 +274,3 @@ class EagerTensor:
 
     def __iter__(self) -> Iterator[EagerTensor]:
         return (self[i] for i in range(len(self)))
-
-    __add__, __radd__, __iadd__ = _operator("add"), _reflected("add"), _in_place("add")
-    __sub__, __rsub__, __isub__ = _operator("subtract"), _reflected("subtract"), _in_place("subtract")
-    __mul__, __rmul__, __imul__ = _operator("multiply"), _reflected("multiply"), _in_place("multiply")
-    __truediv__, __rtruediv__, __itruediv__ = _operator("divide"), _reflected("divide"), _in_place("divide")
-    __pow__, __rpow__ = _operator("power"), _reflected("power")
-    __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
-    __mod__, __rmod__ = _operator("remainder"), _reflected("remainder")
-    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _reflected("floor_divide")
-    __and__, __rand__ = _operator("logical_and"), _reflected("logical_and")
-    __or__, __ror__ = _operator("logical_or"), _reflected("logical_or")
-    __xor__, __rxor__ = _operator("logical_xor"), _reflected("logical_xor")
-    __lt__, __le__ = _operator("less"), _operator("less_equal")
-    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
-    __eq__ = _operator("equal")  # type: ignore[assignment]
-    __ne__ = _operator("not_equal")  # type: ignore[assignment]
-    __hash__ = object.__hash__
-
-    def __neg__(self) -> EagerTensor:
-        return call("negative", self)  # type: ignore[no-any-return]
-
-    def __abs__(self) -> EagerTensor:
-        return call("abs", self)  # type: ignore[no-any-return]
-
-    def __invert__(self) -> EagerTensor:
-        return call("logical_not", self)  # type: ignore[no-any-return]

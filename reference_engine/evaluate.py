@@ -54,10 +54,27 @@ def outputs(program: Program, values: Sequence[Values]) -> list[Values]:
 
 
 def dependents(program: Program, names: Sequence[str]) -> frozenset[int]:
-    """Nodes whose value varies with one of the named inputs; what ``stop_gradient`` gives is a constant."""
+    """Nodes whose value depends on one of the named inputs."""
+    return _reached(program, names, through=True)
+
+
+def differentiated(program: Program, names: Sequence[str]) -> frozenset[int]:
+    """Nodes between the named inputs and the outputs on paths without ``stop_gradient``.
+
+    Only there can a kink matter: what ``stop_gradient`` gives is a constant by declaration.
+    """
+    needed = set(program.outputs)
+    for index in reversed(range(len(program.nodes))):
+        node = program.nodes[index]
+        if index in needed and node.op != "stop_gradient":
+            needed.update(node.inputs)
+    return _reached(program, names, through=False) & needed
+
+
+def _reached(program: Program, names: Sequence[str], *, through: bool) -> frozenset[int]:
     found: set[int] = set()
     for index, node in program:
-        if node.op == "stop_gradient":
+        if node.op == "stop_gradient" and not through:
             continue
         if (node.op == "input" and node.name in names) or any(i in found for i in node.inputs):
             found.add(index)

@@ -61,9 +61,7 @@ class FrozenArray:
         array.flags.writeable = False
         self.value: npt.NDArray[Any] = array
         content = array.tobytes() if array.dtype != object else repr(array.tolist()).encode()
-        self._digest = hashlib.sha256(
-            f"{array.dtype}{array.shape}".encode() + content
-        ).digest()
+        self._digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode() + content).digest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FrozenArray) and self._digest == other._digest
@@ -146,9 +144,7 @@ class Program:
         state = hashlib.sha256()
         for node in self.nodes:
             name = node.name if node.op == "input" else None
-            state.update(
-                repr((node.op, node.inputs, node.type, node.attrs, node.output, name)).encode()
-            )
+            state.update(repr((node.op, node.inputs, node.type, node.attrs, node.output, name)).encode())
         state.update(repr((self.inputs, self.outputs, self.output_names)).encode())
         return state.hexdigest()
 

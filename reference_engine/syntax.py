@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
 import textwrap
 import unicodedata
 from dataclasses import dataclass
@@ -46,6 +47,10 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.JoinedStr: ("a formatted string", "write a plain string"),
     ast.NamedExpr: ("an assignment inside an expression", "write it as a statement of its own"),
 }
+
+_NO_CODE = re.compile(r"\"[^\"]*\"|'[^']*'|#.*")
+_GLUED = re.compile(r"(?<![\w.])\.?[0-9][0-9a-fA-FxX_.]*(?:and|else|for|if|in|is|not|or)")
+"""A number that runs into a keyword, for which Python's parser would print a warning."""
 
 _OPEN = "([{"
 _CLOSE = ")]}"
@@ -172,9 +177,13 @@ def _words(name: str) -> list[str]:
 
 
 def _check_characters(lines: tuple[str, ...], margin: int) -> None:
-    """Bracket depth, backslashes and control characters, before Python's parser sees the text."""
+    """Refuse deep brackets, odd characters and glued numbers before Python's parser sees the text."""
     depth = 0
     for number, line in enumerate(lines, start=1):
+        glued = _GLUED.search(_NO_CODE.sub(lambda part: " " * len(part[0]), line))
+        if glued:
+            found = f"found {glued[0]!r}"
+            raise LanguageError(number, glued.start() + 1 + margin, found, "a space after a number")
         quote = ""
         for column, c in enumerate(line, start=1 + margin):
             if c in "\\\0" or (c < " " and c not in "\t\f") or "\ud800" <= c <= "\udfff":

@@ -15,6 +15,7 @@ from typing import Any
 from reference_engine.operations import Primitive, lookup
 from reference_engine.program import Attr, Node, Program, ProgramError
 from reference_engine.spelling import attribute_text, constant_text, name_text
+from reference_engine.syntax import check_name
 from reference_engine.trace import Builder, apply, building, node_arguments
 
 MAX_INLINE = 12
@@ -183,7 +184,7 @@ def _names(program: Program) -> dict[int, str]:
         names.setdefault(index, name)
     taken |= set(program.output_names)
     for index, node in program:
-        if index not in names and node.name and node.name not in taken and checkname_text(node.name) is None:
+        if index not in names and node.name and node.name not in taken and check_name(node.name) is None:
             names[index] = node.name
             taken.add(node.name)
     return names

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from oracle.execution.stage import NOWHERE, Stage, entering
+from oracle.finite_differences import directional
 from oracle.judge.verdict import FAILING, Finding, Verdict
+from reference_engine.differentiate import GRADIENT
 
 if TYPE_CHECKING:
     from oracle.cases.model import Case
@@ -23,8 +29,46 @@ FINITE_DIFFERENCES = "finite differences"
 def finite_difference_findings(
     case: Case, framework: Framework, where: Bench, certificate: Certificate
 ) -> Iterator[Finding]:
-    """Nothing yet."""
-    yield from ()
+    """The framework's own forward, differenced along one random direction, held to the certified gradient.
+
+    Nothing in formats below float64, at kinks, and where the ladder of steps shows no plateau.
+    """
+    if where.point.dtype != "float64" or not where.point.wrt or certificate.kinks:
+        return
+    gradient = {n: certificate.centers[GRADIENT + n] for n in where.point.wrt}
+    if not all(np.isfinite(g).all() for g in gradient.values()):
+        return
+    entering(Stage(framework.name, framework.version, FINITE_DIFFERENCES, where.point.dtype, 1))
+
+    def forward(inputs: Mapping[str, npt.NDArray[np.generic]]) -> Mapping[str, npt.NDArray[np.generic]]:
+        values = framework.value(where.program, replace(where.point, inputs=inputs))
+        return dict(zip(where.program.output_names, values, strict=True))
+
+    try:
+        found = directional(forward, where.point.inputs, where.point.directions, where.point.cotangents)
+    except Exception:  # noqa: BLE001 - the routes tell what a forward raises
+        return
+    finally:
+        entering(NOWHERE)
+    if not found.reliable:
+        return
+    truth = sum(float((gradient[n] * found.direction[n]).sum()) for n in gradient)
+    noise = sum(float((certificate.allowed(GRADIENT + n) * np.abs(found.direction[n])).sum()) for n in gradient)
+    off = abs(found.value - truth)
+    verdict = Verdict.AGREE if off <= found.error + noise else Verdict.UNDECIDED
+    detail = "" if verdict is Verdict.AGREE else "differences of its own forward give another slope"
+    yield Finding(
+        case.name, framework.name, framework.version, FINITE_DIFFERENCES, where.point.dtype, 1,
+        "slope along a direction", verdict,
+        tier=certificate.tier,
+        elements=sum(g.size for g in gradient.values()),
+        reference=f"{truth!r}",
+        observed=found.value,
+        rho=off / (found.error + noise) if found.error + noise > 0 else 0.0,
+        power=(found.error + noise) / abs(truth) if truth else None,
+        detail=detail,
+        tags=case.tags,
+    )  # fmt: skip
 
 
 def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[Finding]:

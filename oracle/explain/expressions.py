@@ -104,7 +104,7 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         value = values.get(match[0])
         if value is None:
             return match[0]
-        alone = match.start() == 0 or text[match.start() - 1] in "(," or text[: match.start()].endswith(", ")
+        alone = match.start() == 0 or text[match.start() - 1] in "(,=" or text[: match.start()].endswith(", ")
         alone = alone and (match.end() == len(text) or text[match.end()] in "),")
         return f"({value})" if value.startswith("-") and not alone else value
 

@@ -25,6 +25,7 @@ SHOWN, EDGE = 6, 2
 def short(value: Any) -> str:
     """One enclosed number in few digits.
 
+    >>> from flint import arb
     >>> short(arb(-2)), short(arb(1) / 3), short(arb(1).union(arb(0))), short(arb("nan"))
     ('-2', '0.333333', '[0, 1]', 'undefined')
     """
@@ -59,6 +60,7 @@ def show(values: Values, kind: Kind = "real") -> str:
 def in_full(value: Any) -> str:
     """One enclosed number with all its digits and what is left open.
 
+    >>> from flint import arb
     >>> in_full(arb(-2))
     '-2 exactly'
     """

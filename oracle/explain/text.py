@@ -36,7 +36,7 @@ def as_text(about: str, derivation: Derivation, width: int) -> str:
     for title, body in sections:
         lines += ["", *textwrap.wrap(title, width), "", *body]
     lines += _notes(derivation, width)
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _rows(rows: Iterable[Row], width: int) -> list[str]:

@@ -19,9 +19,9 @@ Call = Callable[..., Any]
 class Dialect:
     """How a framework is spoken to, for one dtype of real numbers.
 
-    ``tensor`` makes a tensor of a kind from a number or a numpy array. ``convert`` changes an integer or boolean
-    tensor to the real dtype. ``number_operands`` are the operations to which a person passes a bare number next to
-    a tensor; type promotion then is the framework's.
+    ``tensor`` makes a tensor of a kind from a number or a numpy array. ``convert`` changes an integer or
+    boolean tensor to the real dtype. ``number_operands`` are the operations to which a person passes a bare
+    number next to a tensor; type promotion then is the framework's.
     """
 
     operations: Mapping[str, Call]
@@ -33,8 +33,9 @@ class Dialect:
 def run(program: Program, inputs: Mapping[str, Any], dialect: Dialect) -> tuple[Any, ...]:
     """The outputs of a Program as tensors of the framework, in order.
 
-    ``inputs`` are the framework's tensors by name. A several-valued operation is called once, so that its combined
-    derivative is what runs. UnsupportedOperationError names an operation that the framework's table lacks.
+    ``inputs`` are the framework's tensors by name. A several-valued operation is called once, so that its
+    combined derivative is what runs. UnsupportedOperationError names an operation that the framework's table
+    lacks.
     """
     values: list[Any] = []
     pending: dict[object, tuple[Any, set[int]]] = {}
@@ -93,7 +94,9 @@ def _operands(node: Node, kinds: Sequence[Kind], values: Sequence[Any], dialect:
     """
     tensors = [not _is_number(v) for v in values]
     bare = node.op in dialect.number_operands and any(tensors)
-    adrift = node.type.kind == "real" and not any(t and k == "real" for t, k in zip(tensors, kinds, strict=True))
+    adrift = node.type.kind == "real" and not any(
+        t and k == "real" for t, k in zip(tensors, kinds, strict=True)
+    )
     out = []
     for value, kind, tensor in zip(values, kinds, tensors, strict=True):
         if adrift and (kind != "bool" or node.op != "where"):

@@ -58,7 +58,8 @@ def real_array(value: Any) -> Array:
 def inputs(program: Program, arrays: Mapping[str, npt.NDArray[np.generic]], dtype: str) -> dict[str, Any]:
     """JAX arrays for the inputs of a Program by name."""
     return {
-        name: jnp.asarray(numbers(arrays[name], type_.kind, dtype)) for name, type_ in program.input_types.items()
+        name: jnp.asarray(numbers(arrays[name], type_.kind, dtype))
+        for name, type_ in program.input_types.items()
     }
 
 

@@ -23,16 +23,20 @@ def _routes() -> Any:
 class JaxFramework:
     """JAX on its default device, as a person would write the Program in it, in 64-bit mode.
 
-    Only ``jax.vjp`` runs operation by operation; all else is compiled as a whole, because that is several times
-    faster for a function that is new. Layouts are ignored: JAX arrays have none. NotOfferedError carries the first
-    line of JAX's own refusal.
+    Only ``jax.vjp`` runs operation by operation; all else is compiled as a whole, because that is several
+    times faster for a function that is new. Layouts are ignored: JAX arrays have none. NotOfferedError
+    carries the first line of JAX's own refusal.
     """
 
     name = "jax"
-    routes = ("jax.vjp", "jax.jit", "jax.jvp")
-    second_order_routes = ("jax.reverse_over_reverse", "jax.forward_over_reverse", "jax.reverse_over_forward")
-    forward_routes = ("jax.jvp",)
-    dtypes = ("float64", "float32", "bfloat16", "float16")
+    routes: tuple[str, ...] = ("jax.vjp", "jax.jit", "jax.jvp")
+    second_order_routes: tuple[str, ...] = (
+        "jax.reverse_over_reverse",
+        "jax.forward_over_reverse",
+        "jax.reverse_over_forward",
+    )
+    forward_routes: tuple[str, ...] = ("jax.jvp",)
+    dtypes: tuple[str, ...] = ("float64", "float32", "bfloat16", "float16")
 
     def __init__(self) -> None:
         self.version = version("jax")
@@ -69,7 +73,11 @@ class JaxFramework:
 def cache_folder() -> Path:
     """Where compiled functions are kept: ``$ORACLE_CACHE_DIR``, else the user's cache folder."""
     chosen = os.environ.get("ORACLE_CACHE_DIR")
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oracle"
+    base = (
+        Path(chosen)
+        if chosen
+        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oracle"
+    )
     return base / "jax"
 
 

@@ -28,22 +28,24 @@ def _attention(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool
     """JAX has the head axis after the length axis, and takes values of the keys' extent only."""
     if value.shape[-1] != key.shape[-1]:
         return _plain_attention(query, key, value, attn_mask, is_causal, scale)
-    heads_last = query.ndim == 4  # noqa: PLR2004
+    heads_last = query.ndim == 4
     q, k, v = (jnp.swapaxes(t, 1, 2) if heads_last else t[..., None, :] for t in (query, key, value))
     options = {}
     if attn_mask is not None:
         mask = attn_mask.reshape((1,) * (4 - attn_mask.ndim) + attn_mask.shape)
-        if attn_mask.ndim == 3:  # noqa: PLR2004
+        if attn_mask.ndim == 3:
             mask = attn_mask[:, None]
         options = {"mask" if attn_mask.dtype == jnp.bool_ else "bias": mask}
     out = jax.nn.dot_product_attention(q, k, v, is_causal=is_causal, scale=scale, **options)
     return jnp.swapaxes(out, 1, 2) if heads_last else out[..., 0, :]
 
 
-def _plain_attention(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, scale: float | None) -> Any:
+def _plain_attention(
+    query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, scale: float | None
+) -> Any:
     scores = query @ key.mT * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if is_causal:
-        scores = jnp.where(jnp.tri(*scores.shape[-2:], dtype=bool), scores, -jnp.inf)
+        scores = jnp.where(jnp.tri(scores.shape[-2], scores.shape[-1], dtype=bool), scores, -jnp.inf)
     if attn_mask is not None:
         boolean = attn_mask.dtype == jnp.bool_
         scores = jnp.where(attn_mask, scores, -jnp.inf) if boolean else scores + attn_mask
@@ -87,7 +89,14 @@ def _with_bias(out: Any, bias: Any, rank: int) -> Any:
 
 
 def _convolution(
-    x: Any, weight: Any, bias: Any, stride: Extents, padding: Extents | str, dilation: Extents, groups: int, rank: int
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Extents,
+    padding: Extents | str,
+    dilation: Extents,
+    groups: int,
+    rank: int,
 ) -> Any:
     border = padding.upper() if isinstance(padding, str) else [(p, p) for p in _each(padding, rank)]
     out = jax.lax.conv_general_dilated(
@@ -107,10 +116,14 @@ def _transposed(
     dilation: Extents,
     rank: int,
 ) -> Any:
-    """A convolution of the input spread by the stride, with the kernel turned around (Dumoulin and Visin 2016)."""
+    """A convolution of the input spread by the stride, with the kernel turned around (Dumoulin and Visin
+    2016).
+    """
     spread = _each(dilation, rank)
     channels, features, *kernel = weight.shape
-    turned = jnp.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, features, *kernel)
+    turned = jnp.flip(weight, tuple(range(2, weight.ndim))).reshape(
+        groups, channels // groups, features, *kernel
+    )
     filters = jnp.swapaxes(turned, 1, 2).reshape(groups * features, channels // groups, *kernel)
     border = [
         (d * (k - 1) - p, d * (k - 1) - p + e)
@@ -124,9 +137,15 @@ def _transposed(
 
 
 def _windows(
-    x: Any, start: float, combine: Callable[..., Any], kernel: Extents, stride: Extents | None, padding: Extents,
-    dilation: Extents, rank: int,
-) -> Any:  # fmt: skip
+    x: Any,
+    start: float,
+    combine: Callable[..., Any],
+    kernel: Extents,
+    stride: Extents | None,
+    padding: Extents,
+    dilation: Extents,
+    rank: int,
+) -> Any:
     """JAX's sliding windows over the last ``rank`` axes."""
     ones, none = (1,) * (x.ndim - rank), ((0, 0),) * (x.ndim - rank)
     size = _each(kernel, rank)
@@ -148,7 +167,9 @@ def _max_pool(rank: int) -> Call:
 
 
 def _avg_pool(rank: int) -> Call:
-    def pool(x: Any, kernel_size: Extents, stride: Extents | None, padding: Extents, count_include_pad: bool) -> Any:
+    def pool(
+        x: Any, kernel_size: Extents, stride: Extents | None, padding: Extents, count_include_pad: bool
+    ) -> Any:
         total = _windows(x, 0.0, jax.lax.add, kernel_size, stride, padding, 1, rank)
         if count_include_pad:
             return total / math.prod(_each(kernel_size, rank))

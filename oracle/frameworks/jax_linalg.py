@@ -1,43 +1,14 @@
-"""Our operations as JAX's own: products of matrices and linear algebra.
-
-Where a factor is free up to signs, they are turned to those of the operation's definition; the signs are
-constants, so JAX's derivative is what is judged.
-"""
+"""Our operations as JAX's own: products of matrices and linear algebra."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from oracle.frameworks.interpret import Call
-
-
-def _signs(columns: Any) -> Any:
-    """-1 for each column whose product with (cos 1, ..., cos n) is negative, else 1."""
-    reference = jnp.cos(jnp.arange(1, columns.shape[-2] + 1, dtype=columns.dtype))
-    return jnp.where(reference @ jax.lax.stop_gradient(columns) < 0, -1, 1).astype(columns.dtype)
-
-
-def _eigh(x: Any) -> tuple[Any, Any]:
-    values, vectors = jnp.linalg.eigh(x)
-    return values, vectors * _signs(vectors)[..., None, :]
-
-
-def _svd(x: Any) -> tuple[Any, Any, Any]:
-    left, values, right = jnp.linalg.svd(x, full_matrices=False)
-    signs = _signs(left)
-    return left * signs[..., None, :], values, right * signs[..., :, None]
-
-
-def _qr(x: Any) -> tuple[Any, Any]:
-    q, r = jnp.linalg.qr(x)
-    diagonal = jax.lax.stop_gradient(jnp.diagonal(r, 0, -2, -1))
-    signs = jnp.where(diagonal < 0, -1, 1).astype(r.dtype)
-    return q * signs[..., None, :], r * signs[..., :, None]
 
 
 def _solve_triangular(x1: Any, x2: Any, upper: bool, unitriangular: bool) -> Any:
@@ -62,11 +33,11 @@ LINALG: Mapping[str, Call] = {
     "solve": lambda x1, x2: jnp.linalg.solve(x1, x2),
     "solve_triangular": _solve_triangular,
     "cholesky": lambda x, upper: jnp.linalg.cholesky(x, upper=upper),
-    "eigh": _eigh,
+    "eigh": lambda x: tuple(jnp.linalg.eigh(x)),
     "eigvalsh": lambda x: jnp.linalg.eigvalsh(x),
-    "svd": _svd,
+    "svd": lambda x: tuple(jnp.linalg.svd(x, full_matrices=False)),
     "svdvals": lambda x: jnp.linalg.svdvals(x),
-    "qr": _qr,
+    "qr": lambda x: tuple(jnp.linalg.qr(x)),
     "matrix_exp": lambda x: jsl.expm(x),
 }
 """The operations of this module by our name."""

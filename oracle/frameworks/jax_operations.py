@@ -1,4 +1,6 @@
-"""Our operations as JAX's own: the array operations. Each entry takes the parameters of our prototype by name."""
+"""Our operations as JAX's own: the array operations. Each entry takes the parameters of our prototype by
+name.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +72,13 @@ def _topk(x: Any, k: int, axis: int) -> tuple[Any, Any]:
     return jnp.moveaxis(values, -1, axis), jnp.moveaxis(places, -1, axis)
 
 
+_SAME_NAMES = (
+    "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
+    "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh",
+    "atanh", "logaddexp", "hypot", "maximum", "minimum", "abs", "sign", "logical_and", "logical_or",
+    "logical_xor", "logical_not", "isfinite", "ones_like", "zeros_like",
+)  # fmt: skip
+
 ELEMENTWISE: Mapping[str, Call] = {
     "add": positional(operator.add),
     "subtract": positional(operator.sub),
@@ -94,22 +103,17 @@ ELEMENTWISE: Mapping[str, Call] = {
     "rsqrt": positional(jax.lax.rsqrt),
     "sigmoid": positional(jax.nn.sigmoid),
     "lgamma": positional(jsp.gammaln),
+    "erf": positional(jsp.erf),
+    "erfc": positional(jsp.erfc),
+    "erfinv": positional(jsp.erfinv),
+    "digamma": positional(jsp.digamma),
     "polygamma": lambda x, n: jsp.polygamma(n, x),
     "floor": _rounding(jnp.floor),
     "ceil": _rounding(jnp.ceil),
     "trunc": _rounding(jnp.trunc),
     "round": _rounding(jnp.round),
-    **{
-        name: positional(getattr(jnp, name))
-    for name in (
-        "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
-        "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh",
-        "atanh", "logaddexp", "hypot", "maximum", "minimum", "abs", "sign", "logical_and", "logical_or",
-        "logical_xor", "logical_not", "isfinite", "ones_like", "zeros_like",
-    )
-    **{
-        name: positional(getattr(jsp, name)) for name in ("erf", "erfc", "erfinv", "digamma")
-}  # fmt: skip
+    **{name: positional(getattr(jnp, name)) for name in _SAME_NAMES},
+}
 
 SHAPING: Mapping[str, Call] = {
     "reshape": lambda x, shape: jnp.reshape(x, shape),

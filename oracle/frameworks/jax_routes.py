@@ -95,7 +95,9 @@ def _forward(f: _Function, given: Tensors, seeds: Tensors, _: Tensors) -> tuple[
     return outputs, dict(zip(f.names(), moved, strict=True))
 
 
-def _gradient(f: _Function, given: Tensors, seeds: Tensors) -> Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]]:
+def _gradient(
+    f: _Function, given: Tensors, seeds: Tensors
+) -> Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """The VJP at a point as a function of that point, with the outputs beside it."""
 
     def gradient(*primals: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -117,7 +119,9 @@ def _forward_over_reverse(
     f: _Function, given: Tensors, seeds: Tensors, directions: Tensors
 ) -> tuple[tuple[Any, ...], Tensors]:
     primals = f.primals(given)
-    _, moved, outputs = jax.jvp(_gradient(f, given, seeds), primals, f.along(directions, primals), has_aux=True)
+    _, moved, outputs = jax.jvp(
+        _gradient(f, given, seeds), primals, f.along(directions, primals), has_aux=True
+    )
     return outputs, dict(zip(f.wrt, moved, strict=True))
 
 
@@ -184,5 +188,6 @@ def halves_of_smallest() -> list[float]:
     """Half of the smallest normal number of each native format, as computed; 0 if it is flushed."""
     with arrays.sixty_four_bits():
         return [
-            float(jnp.min(jnp.full((40,), jnp.finfo(dtype).tiny, dtype) * 0.5)) for dtype in ("float32", "float64")
+            float(jnp.min(jnp.full((40,), jnp.finfo(dtype).tiny, dtype) * 0.5))
+            for dtype in ("float32", "float64")
         ]

@@ -44,7 +44,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Output values in order, and derivatives: by input name for reverse routes, by output name for forward ones."""
+    """Output values in order, and derivatives: by input name for reverse routes, by output name for forward
+    ones.
+    """
 
     values: tuple[npt.NDArray[np.generic], ...]
     derivatives: Mapping[str, Array]

@@ -26,15 +26,19 @@ def _tensors() -> Any:
 class TorchFramework:
     """Torch on the CPU, as a person would write the Program in it.
 
-    Inputs get the layouts that the Point asks for. The derivative of an input that no output depends on is zero.
-    NotOfferedError carries the first line of torch's own refusal.
+    Inputs get the layouts that the Point asks for. The derivative of an input that no output depends on is
+    zero. NotOfferedError carries the first line of torch's own refusal.
     """
 
     name = "torch"
-    routes = ("torch.autograd", "torch.func.vjp", "torch.func.jvp")
-    second_order_routes = ("torch.double_backward", "torch.forward_over_reverse", "torch.reverse_over_forward")
-    forward_routes = ("torch.func.jvp",)
-    dtypes = ("float64", "float32", "bfloat16", "float16")
+    routes: tuple[str, ...] = ("torch.autograd", "torch.func.vjp", "torch.func.jvp")
+    second_order_routes: tuple[str, ...] = (
+        "torch.double_backward",
+        "torch.forward_over_reverse",
+        "torch.reverse_over_forward",
+    )
+    forward_routes: tuple[str, ...] = ("torch.func.jvp",)
+    dtypes: tuple[str, ...] = ("float64", "float32", "bfloat16", "float16")
 
     def __init__(self) -> None:
         self.version = version("torch")
@@ -80,7 +84,9 @@ class TorchFramework:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch's kernels on one thread, so that sums come out the same every time; restores the number after."""
+    """Run torch's kernels on one thread, so that sums come out the same every time; restores the number
+    after.
+    """
     torch = import_module("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -19,7 +19,9 @@ _NAMES = {"x": "input", "axis": "dim", "keepdims": "keepdim", "ord": "ord"}
 
 def native(function: Callable[..., Any]) -> Call:
     """Torch's function of the same parameters, under torch's names for them."""
-    return lambda **arguments: function(**{_NAMES.get(name, name): value for name, value in arguments.items()})
+    return lambda **arguments: function(
+        **{_NAMES.get(name, name): value for name, value in arguments.items()}
+    )
 
 
 def _softplus(x: Any, beta: float, threshold: float | None) -> Any:
@@ -92,19 +94,19 @@ def _lstm_cell(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: An
     return new_h, new_c
 
 
+_SAME_ACTIVATIONS = (
+    "silu", "mish", "gelu", "softsign", "tanhshrink", "glu", "relu", "relu6", "hardtanh", "hardsigmoid",
+    "hardswish", "leaky_relu", "elu", "celu", "selu", "threshold", "softshrink", "hardshrink", "softmax",
+    "softmin", "log_softmax",
+)  # fmt: skip
+
 ACTIVATIONS: Mapping[str, Call] = {
     "softplus": _softplus,
     "log_sigmoid": native(F.logsigmoid),
     "logit": native(torch.logit),
     "prelu": native(F.prelu),
-    **{
-        name: native(getattr(F, name))
-    for name in (
-        "silu", "mish", "gelu", "softsign", "tanhshrink", "glu", "relu", "relu6", "hardtanh", "hardsigmoid",
-        "hardswish", "leaky_relu", "elu", "celu", "selu", "threshold", "softshrink", "hardshrink", "softmax",
-        "softmin", "log_softmax",
-    )
-}  # fmt: skip
+    **{name: native(getattr(F, name)) for name in _SAME_ACTIVATIONS},
+}
 
 STATISTICS: Mapping[str, Call] = {
     "var": native(torch.var),
@@ -113,14 +115,21 @@ STATISTICS: Mapping[str, Call] = {
     "norm": _norm,
     "normalize": lambda x, p, axis, eps: F.normalize(x, _order(p), axis, eps),
     "cosine_similarity": native(F.cosine_similarity),
-    "layer_norm": lambda x, normalized_shape, weight, bias, eps: (
-        F.layer_norm(x, _shape(normalized_shape), weight, bias, eps)
+    "layer_norm": lambda x, normalized_shape, weight, bias, eps: F.layer_norm(
+        x, _shape(normalized_shape), weight, bias, eps
     ),
     "rms_norm": lambda x, normalized_shape, weight, eps: F.rms_norm(x, _shape(normalized_shape), weight, eps),
     "group_norm": native(F.group_norm),
     "instance_norm": native(F.instance_norm),
-    "batch_norm": lambda x, weight, bias, eps: F.batch_norm(x, None, None, weight, bias, training=True, eps=eps),
+    "batch_norm": lambda x, weight, bias, eps: F.batch_norm(
+        x, None, None, weight, bias, training=True, eps=eps
+    ),
 }
+
+_SAME_LOSSES = (
+    "mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "hinge_embedding_loss", "soft_margin_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits",
+)  # fmt: skip
 
 LOSSES: Mapping[str, Call] = {
     "hinge_loss": _hinge_loss,
@@ -131,16 +140,17 @@ LOSSES: Mapping[str, Call] = {
     ),
     "kl_div": native(F.kl_div),
     "gaussian_nll_loss": native(F.gaussian_nll_loss),
-    **{
-        name: _real_target(getattr(F, name))
-    for name in (
-        "mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "hinge_embedding_loss", "soft_margin_loss",
-        "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    )
-}  # fmt: skip
+    **{name: _real_target(getattr(F, name)) for name in _SAME_LOSSES},
+}
+
+_SAME_LAYERS = (
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d",
+    "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
+)  # fmt: skip
 
 LAYERS: Mapping[str, Call] = {
     "linear": native(F.linear),
+    "upsample_nearest": lambda x, scale_factor: F.interpolate(x, scale_factor=scale_factor, mode="nearest"),
     "bilinear": lambda x1, x2, weight, bias: F.bilinear(x1, x2, weight, bias),
     "dropout": lambda x, mask, p: x * mask / (1 - p),
     "scaled_dot_product_attention": native(F.scaled_dot_product_attention),
@@ -148,15 +158,8 @@ LAYERS: Mapping[str, Call] = {
     "rnn_relu_cell": _cell(torch.rnn_relu_cell),
     "gru_cell": _cell(torch.gru_cell),
     "lstm_cell": _lstm_cell,
-    **{
-        name: native(getattr(F, name))
-    for name in (
-        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "max_pool1d", "max_pool2d",
-        "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
-    )
-} | {
-    "upsample_nearest": lambda x, scale_factor: F.interpolate(x, scale_factor=scale_factor, mode="nearest"),
-}  # fmt: skip
+    **{name: native(getattr(F, name)) for name in _SAME_LAYERS},
+}
 
 FUNCTIONAL: Mapping[str, Call] = {**ACTIVATIONS, **STATISTICS, **LOSSES, **LAYERS}
 """The operations of this module by our name."""

@@ -1,7 +1,6 @@
 """Our operations as torch's own: products of matrices and linear algebra.
 
-Where a factor is free up to signs, they are turned to those of the operation's definition; the signs are
-constants, so torch's derivative is what is judged. Functions of the symmetric part get it.
+Functions of the symmetric part get it: torch itself reads one triangle only.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def _solve(x1: Any, x2: Any) -> Any:
     """Torch would take a stack of vectors where ours is a matrix for all of a stack."""
     if x2.ndim == 1:
         # Spelled out for a stack of matrices, because torch broadcasts no lone vector.
-        return torch.linalg.solve(x1, x2) if x1.ndim == 2 else torch.linalg.solve(x1, x2[:, None])[..., 0]  # noqa: PLR2004
+        return torch.linalg.solve(x1, x2) if x1.ndim == 2 else torch.linalg.solve(x1, x2[:, None])[..., 0]
     return torch.linalg.solve(x1, x2.expand(*x1.shape[:-2], *x2.shape[-2:]) if x2.ndim < x1.ndim else x2)
 
 
@@ -36,31 +35,8 @@ def _symmetric(x: Any) -> Any:
     return (x + x.mT) / 2
 
 
-def _signs(columns: Any) -> Any:
-    """-1 for each column whose product with (cos 1, ..., cos n) is negative, else 1."""
-    reference = torch.cos(torch.arange(1, columns.shape[-2] + 1, dtype=columns.dtype))
-    return torch.where(reference @ columns.detach() < 0, -1, 1).to(columns.dtype)
-
-
-def _eigh(x: Any) -> tuple[Any, Any]:
-    values, vectors = torch.linalg.eigh(_symmetric(x))
-    return values, vectors * _signs(vectors)[..., None, :]
-
-
-def _svd(x: Any) -> tuple[Any, Any, Any]:
-    left, values, right = torch.linalg.svd(x, full_matrices=False)
-    signs = _signs(left)
-    return left * signs[..., None, :], values, right * signs[..., :, None]
-
-
-def _qr(x: Any) -> tuple[Any, Any]:
-    q, r = torch.linalg.qr(x)
-    signs = torch.where(torch.diagonal(r, 0, -2, -1).detach() < 0, -1, 1).to(r.dtype)
-    return q * signs[..., None, :], r * signs[..., :, None]
-
-
 def _trace(x: Any, offset: int) -> Any:
-    if x.ndim == 2 and offset == 0:  # noqa: PLR2004
+    if x.ndim == 2 and offset == 0:
         return torch.trace(x)
     return torch.diagonal(x, offset, -2, -1).sum(-1)
 
@@ -79,11 +55,11 @@ LINALG: Mapping[str, Call] = {
     "solve": _solve,
     "solve_triangular": _solve_triangular,
     "cholesky": lambda x, upper: torch.linalg.cholesky(_symmetric(x), upper=upper),
-    "eigh": _eigh,
+    "eigh": lambda x: tuple(torch.linalg.eigh(_symmetric(x))),
     "eigvalsh": lambda x: torch.linalg.eigvalsh(_symmetric(x)),
-    "svd": _svd,
+    "svd": lambda x: tuple(torch.linalg.svd(x, full_matrices=False)),
     "svdvals": lambda x: torch.linalg.svdvals(x),
-    "qr": _qr,
+    "qr": lambda x: tuple(torch.linalg.qr(x)),
     "matrix_exp": lambda x: torch.linalg.matrix_exp(x),
 }
 """The operations of this module by our name."""

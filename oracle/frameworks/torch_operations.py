@@ -1,4 +1,5 @@
-"""Our operations as torch's own: the array operations. Each entry takes the parameters of our prototype by name.
+"""Our operations as torch's own: the array operations. Each entry takes the parameters of our prototype by
+name.
 
 What torch has, torch computes: the point is to judge its kernels and their derivatives.
 """
@@ -33,8 +34,9 @@ def positional(function: Callable[..., Any]) -> Call:
     return lambda **arguments: function(*arguments.values())
 
 
-
 def _clip(x: Any, min: Any, max: Any) -> Any:
+    if min is None and max is None:
+        return x
     if torch.is_tensor(min) != torch.is_tensor(max) and min is not None and max is not None:
         min, max = (b if torch.is_tensor(b) else x.new_tensor(b) for b in (min, max))
     return torch.clamp(x, min=min, max=max)
@@ -59,8 +61,9 @@ def _astype(x: Any, dtype: str) -> Any:
 
 
 def _getitem(x: Any, indices: Sequence[Any], key: tuple[Attr, ...]) -> Any:
-    """Numpy's indexing in torch's: an integer beside index tensors is an index tensor of one element, and an axis
-    with a negative step is turned around first."""
+    """Numpy's indexing in torch's: an integer beside index tensors is an index tensor of one element, and an
+    axis with a negative step is turned around first.
+    """
     beside_tensors = any(t.ndim for t in indices)
     out: list[Any] = []
     axis = 0
@@ -144,6 +147,14 @@ def _topk(x: Any, k: int, axis: int) -> tuple[Any, Any]:
     return values, places
 
 
+_SAME_NAMES = (
+    "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10",
+    "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh",
+    "tanh", "asinh", "acosh", "atanh", "sigmoid", "logaddexp", "hypot", "erf", "erfc", "erfinv", "lgamma",
+    "digamma", "maximum", "minimum", "abs", "sign", "floor", "ceil", "trunc", "round", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "isfinite", "ones_like", "zeros_like",
+)  # fmt: skip
+
 ELEMENTWISE: Mapping[str, Call] = {
     "add": positional(operator.add),
     "subtract": positional(operator.sub),
@@ -165,16 +176,8 @@ ELEMENTWISE: Mapping[str, Call] = {
     "pi": lambda: math.pi,
     "e": lambda: math.e,
     "polygamma": lambda x, n: torch.polygamma(n, x),
-    **{
-        name: positional(getattr(torch, name))
-    for name in (
-        "negative", "positive", "reciprocal", "square", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
-        "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh",
-        "acosh", "atanh", "sigmoid", "logaddexp", "hypot", "erf", "erfc", "erfinv", "lgamma", "digamma", "maximum",
-        "minimum", "abs", "sign", "floor", "ceil", "trunc", "round", "logical_and", "logical_or", "logical_xor",
-        "logical_not", "isfinite", "ones_like", "zeros_like",
-    )
-}  # fmt: skip
+    **{name: positional(getattr(torch, name)) for name in _SAME_NAMES},
+}
 
 SHAPING: Mapping[str, Call] = {
     "reshape": lambda x, shape: torch.reshape(x, (shape,) if isinstance(shape, int) else shape),

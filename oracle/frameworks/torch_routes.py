@@ -20,7 +20,8 @@ _REFUSALS = re.compile(
     r"not implemented for '(BFloat16|Half)'"
     r"|not supported for (BFloat16|Half)"
     r"|does not support forward AD|forward AD .*not implemented"
-    r"|derivative for .* (is|was) not implemented|does not support (automatic differentiation|double backward)"
+    r"|derivative for .* (is|was) not implemented"
+    r"|does not support (automatic differentiation|double backward)"
     r"|is not differentiable with respect to|is not implemented for"
     r"|Expected more than 1 (spatial element|value per channel) when training"
     r"|Low precision dtypes not supported|got (BFloat16|Half|torch\.bfloat16|torch\.float16)",
@@ -31,7 +32,8 @@ _REFUSALS = re.compile(
 
 @contextmanager
 def calling_torch() -> Iterator[None]:
-    """Turn torch's own refusals into NotOfferedError with the first line of its message; let other errors pass.
+    """Turn torch's own refusals into NotOfferedError with the first line of its message; let other errors
+    pass.
 
     Warnings here are torch's about its own insides; nobody who runs a check could act on them.
     """
@@ -66,7 +68,9 @@ class _Function:
 
     def __call__(self, *primals: Any) -> tuple[Any, ...]:
         """All outputs."""
-        return run(self.program, {**self.given, **dict(zip(self.point.wrt, primals, strict=True))}, self.dialect)
+        return run(
+            self.program, {**self.given, **dict(zip(self.point.wrt, primals, strict=True))}, self.dialect
+        )
 
     def differentiable(self, *primals: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Real outputs, and all outputs."""
@@ -95,12 +99,18 @@ class _Function:
         return Answer(tuple(tensors.array(v) for v in outputs), derivatives)
 
 
-def _gradient(outputs: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: Any) -> list[Any]:
-    """``torch.autograd.grad`` where an output may be out of the leaves' reach: zeros for what is not reached."""
+def _gradient(
+    outputs: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: Any
+) -> list[Any]:
+    """``torch.autograd.grad`` where an output may be out of the leaves' reach: zeros for what is not
+    reached.
+    """
     pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
     if not pairs:
         return [torch.zeros_like(x) for x in leaves]
-    found = torch.autograd.grad([o for o, _ in pairs], leaves, [c for _, c in pairs], allow_unused=True, **options)
+    found = torch.autograd.grad(
+        [o for o, _ in pairs], leaves, [c for _, c in pairs], allow_unused=True, **options
+    )
     return [torch.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
 
 
@@ -206,7 +216,9 @@ def _backward(function: _Function, leaves: Sequence[Any]) -> None:
         torch.autograd.backward([o for o, _ in pairs], [c for _, c in pairs])
 
 
-def _differences(names: Sequence[str], leaves: Sequence[Any], expected: Sequence[Any], step: str) -> list[str]:
+def _differences(
+    names: Sequence[str], leaves: Sequence[Any], expected: Sequence[Any], step: str
+) -> list[str]:
     sentences = []
     for name, leaf, right in zip(names, leaves, expected, strict=True):
         grad = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad

@@ -41,16 +41,16 @@ def tensor(value: Any, kind: Kind, dtype: str) -> Any:
 
 def array(value: Any) -> npt.NDArray[np.generic]:
     """A numpy array of its own memory: float64, int64 or bool."""
-    value = value.detach().cpu()
     if value.dtype == torch.bool:
-        return np.array(value.numpy())
+        return np.array(value.numpy(force=True))
     wide = torch.float64 if value.dtype.is_floating_point else torch.int64
-    return np.array(value.to(wide).numpy())
+    return np.array(value.to(wide).numpy(force=True))
 
 
 def real_array(value: Any) -> Array:
     """As :func:`array`, for a derivative."""
-    return np.array(value.detach().cpu().to(torch.float64).numpy())
+    # Forced: a tangent that torch knows to be zero has no memory of its own.
+    return np.array(value.to(torch.float64).numpy(force=True))
 
 
 def laid_out(value: Any, layout: Layout) -> Any:
@@ -97,8 +97,9 @@ def _expanded(value: Any) -> Any:
     return short.clone().expand(value.shape)
 
 
-def inputs(program: Program, arrays: Mapping[str, npt.NDArray[np.generic]], layouts: Mapping[str, Layout], dtype: str
-           ) -> dict[str, Any]:
+def inputs(
+    program: Program, arrays: Mapping[str, npt.NDArray[np.generic]], layouts: Mapping[str, Layout], dtype: str
+) -> dict[str, Any]:
     """Tensors for the inputs of a Program by name."""
     return {
         name: laid_out(tensor(arrays[name], type_.kind, dtype), layouts.get(name, "contiguous"))
@@ -109,5 +110,8 @@ def inputs(program: Program, arrays: Mapping[str, npt.NDArray[np.generic]], layo
 def dialect(dtype: str) -> Dialect:
     """How torch is spoken to in ``dtype``."""
     return Dialect(
-        OPERATIONS, NUMBER_OPERANDS, lambda value, kind: tensor(value, kind, dtype), lambda x: x.to(DTYPES[dtype])
+        OPERATIONS,
+        NUMBER_OPERANDS,
+        lambda value, kind: tensor(value, kind, dtype),
+        lambda x: x.to(DTYPES[dtype]),
     )

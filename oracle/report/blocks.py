@@ -12,7 +12,7 @@ from oracle.execution.record import CaseResult, Run
 from oracle.judge.verdict import Finding
 from oracle.report.layout import flow, with_right
 from oracle.report.tally import LOUDEST_FIRST
-from oracle.report.words import bits, number, place, reproduction, subject, verdict_words
+from oracle.report.words import bits, number, place, reproduction, route_words, subject, verdict_words
 
 INDENT = "    "
 ALSO_NAMED = 3
@@ -99,7 +99,7 @@ def _detail(finding: Finding, *, verbose: bool) -> list[str]:
 
 def _also(group: Sequence[Finding], *, verbose: bool) -> list[str]:
     """Where else the same was found."""
-    others = [f"{place(f)} [{subject(f)}]" for f in group[1:]]
+    others = [f"{place(f)} [{route_words(f)}]" for f in group[1:]]
     named = others if verbose else others[:ALSO_NAMED]
     if len(named) < len(others):
         named.append(f"{len(others) - len(named)} more")

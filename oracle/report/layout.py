@@ -31,8 +31,8 @@ def console_for(page: Page) -> Console:
 def flow(pieces: Iterable[str | Text], width: int, indent: str = "", gap: str = GAP) -> list[Text]:
     """Pieces side by side while they fit, else on a new line; a piece that is too long is broken at spaces.
 
-    >>> [line.plain for line in flow(["one two", "three"], 12, "  ")]
-    ['  one two', '  three']
+    >>> [line.plain for line in flow(["reference  0.25", "jax  0.2451", "torch agrees"], 40, "  ")]
+    ['  reference  0.25   jax  0.2451', '  torch agrees']
     """
     lines: list[Text] = []
     room = max(width, NARROWEST) - len(indent)
@@ -78,7 +78,7 @@ def with_right(left: Sequence[str | Text], right: Text, width: int, indent: str 
 
 
 def columns(rows: Sequence[Sequence[str]], width: int, indent: str = "    ") -> list[Text]:
-    """Rows with aligned columns if the widest fits, else each row flowed.
+    """Rows with aligned columns if the widest fits, else each row as it fits.
 
     >>> [line.plain for line in columns([("a", "x"), ("long", "y")], 60)]
     ['    a      x', '    long   y']
@@ -92,4 +92,12 @@ def columns(rows: Sequence[Sequence[str]], width: int, indent: str = "    ") -> 
     ]
     if max(line.cell_len for line in aligned) <= width:
         return aligned
-    return [line for row in rows for line in flow([cell for cell in row if cell], width, indent)]
+    return [line for row in rows for line in _stacked([cell for cell in row if cell], width, indent)]
+
+
+def _stacked(cells: Sequence[str], width: int, indent: str) -> list[Text]:
+    """One row on one line if it fits, else its first cell above the others."""
+    line = Text(indent + GAP.join(cells))
+    if line.cell_len <= width:
+        return [line]
+    return [*flow(cells[:1], width, indent), *flow(cells[1:], width, f"{indent}  ")]

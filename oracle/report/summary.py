@@ -10,7 +10,7 @@ from oracle.execution.record import Run
 from oracle.judge.verdict import FAILING, STRICT, Verdict
 from oracle.report.layout import flow
 from oracle.report.tally import Tally, tally
-from oracle.report.words import count, place, subject
+from oracle.report.words import count, subject
 
 SLOW_SECONDS = 10.0
 """A case that takes longer is named: it decides how long the run takes."""
@@ -75,7 +75,7 @@ def _remarks(run: Run, counts: Tally, width: int) -> Iterator[Text]:
         weak = counts.weakest
         text = (
             f"weakest agreement: an error of {weak.power:.1g} relative would pass in {weak.case}, "
-            f"{place(weak)} [{subject(weak)}]"
+            f"{weak.argument} [{subject(weak)}]"
         )
         yield from flow([text], width)
     for name, reason in run.skipped_frameworks.items():

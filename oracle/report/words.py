@@ -8,10 +8,8 @@ import shlex
 from oracle.execution.record import Run
 from oracle.judge.verdict import Finding
 
-_DIGITS = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
-"""Decimal digits that tell any two values of the dtype apart."""
-
-_MOST_DIGITS = 17
+_SIGNIFICANDS = {"float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
+"""Bits of the significand, and exponent of the smallest positive number, of each dtype below float64."""
 
 
 def count(number: int, noun: str) -> str:
@@ -25,10 +23,14 @@ def count(number: int, noun: str) -> str:
 
 def subject(finding: Finding) -> str:
     """Who was judged: framework, route without the framework's own name, dtype, order if not the first."""
+    return f"{finding.framework} {route_words(finding)}".removeprefix("-").strip() or "no framework"
+
+
+def route_words(finding: Finding) -> str:
+    """Route without the framework's own name, dtype, order if not the first."""
     route = finding.route.removeprefix(f"{finding.framework}.")
     order = f"order {finding.order}" if finding.order > 1 else ""
-    parts = [p for p in (finding.framework, route, finding.dtype, order) if p and p != "-"]
-    return " ".join(parts) or "no framework"
+    return " ".join(p for p in (route, finding.dtype, order) if p and p != "-")
 
 
 def place(finding: Finding) -> str:
@@ -50,14 +52,17 @@ def number(value: float, dtype: str = "float64") -> str:
     >>> number(0.10000000149011612, "float32"), number(-2.0), number(float("nan"))
     ('0.1', '-2.0', 'nan')
     """
-    if math.isnan(value) or math.isinf(value) or dtype not in _DIGITS:
+    if dtype not in _SIGNIFICANDS or value == 0 or not math.isfinite(value):
         return repr(value)
-    if dtype == "float64":
-        return repr(value)
-    unit = 2.0 ** (math.frexp(value)[1] - {"float32": 24, "float16": 11, "bfloat16": 8}[dtype])
-    for digits in range(1, _DIGITS[dtype] + 1):
+    precision, lowest = _SIGNIFICANDS[dtype]
+    fraction, exponent = math.frexp(abs(value))
+    half_gap = 2.0 ** (max(exponent - precision, lowest) - 1)
+    for digits in range(1, 10):
         text = f"{value:.{digits}g}"
-        if abs(float(text) - value) < unit / 4:  # a quarter: also right just above a power of two
+        below = (
+            abs(float(text)) < abs(value) and fraction == 0.5
+        )  # the gap below a power of two is half as wide
+        if abs(float(text) - value) < (half_gap / 2 if below else half_gap):
             return repr(float(text))
     return repr(value)
 
@@ -73,15 +78,14 @@ def verdict_words(finding: Finding) -> str:
 
 
 def reproduction(finding: Finding, path: str, run: Run) -> str:
-    """A command line that repeats exactly this check."""
+    """A command line that repeats this check and little else."""
     words = ["oracle", "check", path]
-    for option, value in (
-        ("--framework", finding.framework),
-        ("--route", finding.route),
-        ("--dtype", finding.dtype),
-    ):
-        if value != "-":
-            words += [option, value]
+    if finding.route.startswith(f"{finding.framework}."):
+        words += ["--route", finding.route]
+    elif finding.framework != "-":
+        words += ["--framework", finding.framework]
+    if finding.dtype != "-":
+        words += ["--dtype", finding.dtype]
     if finding.order > 1:
         words += ["--order", str(finding.order)]
     if run.seed:

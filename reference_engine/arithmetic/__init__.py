@@ -37,9 +37,10 @@ class Elementwise:
 
 @dataclass(frozen=True, slots=True)
 class Matrices:
-    """One function of matrices: ``float64`` on stacks, ``element`` on nested lists of balls or jets, one stack entry.
+    """One function of matrices: ``float64`` acts on stacks, ``ball`` on object arrays of one stack entry.
 
-    ``rank`` is the number of core axes of each operand.
+    ``ranks`` are the numbers of core axes of the operands. Where there is no value, ``ball`` gives NaN and
+    ``float64`` NaN or a ``LinAlgError``.
     """
 
     float64: Callable[..., Values]

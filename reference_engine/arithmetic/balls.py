@@ -6,14 +6,13 @@ the valid subgradients. The undecided comparison of two overlapping balls is nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq
+from flint import arb, arb_mat, fmpq
 
 from reference_engine.arithmetic import (
     Contraction,
@@ -22,43 +21,40 @@ from reference_engine.arithmetic import (
     Values,
     from_matrix_form,
     matrix_form,
+    ties,
     truth,
+)
+from reference_engine.arithmetic.elements import (
+    TIE,
+    ZERO,
+    StructuralZero,
+    all_hulls,
+    all_plain,
+    exact,
+    hull,
+    midpoints,
+    plain,
+    precision,
+    relation,
+    relations,
+    same,
 )
 from reference_engine.arithmetic.float64 import entry_shape
 from reference_engine.program import Attr, FrozenArray, Kind, Node, TensorType
 
-
-class StructuralZero:
-    """The derivative of something that does not depend on the input: zero times anything, NaN too, is zero.
-
-    A zero that is only the value of some expression is an ordinary ball; ``0 * inf`` stays undefined there.
-    """
-
-    def __add__(self, other: Any) -> Any:
-        return other
-
-    __radd__ = __add__
-    __rsub__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return -other
-
-    def __mul__(self, other: Any) -> StructuralZero:
-        return self
-
-    __rmul__ = __truediv__ = __mul__
-
-    def __neg__(self) -> StructuralZero:
-        return self
-
-    def __repr__(self) -> str:
-        return "ZERO"
-
-
-ZERO = StructuralZero()
-_EXACT_ZERO = arb(0)
-
-LESS, GREATER, TIE, OVERLAP, NAN = range(5)
+__all__ = [
+    "ZERO",
+    "Balls",
+    "Kink",
+    "StructuralZero",
+    "all_plain",
+    "exact",
+    "hull",
+    "midpoints",
+    "plain",
+    "precision",
+    "relation",
+]
 
 # What a comparison is for each relation of its operands; a tie may go either way nearby.
 _RELATIONS: dict[str, tuple[int, int, int]] = {
@@ -74,70 +70,12 @@ _RELATIONS: dict[str, tuple[int, int, int]] = {
 @dataclass(frozen=True, slots=True)
 class Kink:
     """A node where the derivative was chosen among several, and in how many elements; ``undecided`` if not
-    even the condition at the point itself could be told."""
+    even the condition at the point itself could be told.
+    """
 
     node: int
     count: int
     undecided: bool
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Run with ``bits`` of working precision and restore the caller's."""
-    before = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
-
-
-def plain(x: Any) -> arb:
-    """A ball for any element, structural zeros included."""
-    return _EXACT_ZERO if x is ZERO else x
-
-
-_plain = np.frompyfunc(plain, 1, 1)
-
-
-def all_plain(values: Values) -> Values:
-    """The array with structural zeros as ordinary zeros."""
-    return np.asarray(_plain(values), dtype=object)
-
-
-def exact(values: Values) -> Values:
-    """Balls of radius zero around float64 values."""
-    out = np.empty(values.shape, dtype=object)
-    out.ravel()[:] = [arb(v) for v in values.ravel().tolist()]
-    return out
-
-
-def midpoints(values: Values) -> Values:
-    """Midpoints rounded to float64; NaN where a ball is not finite."""
-    flat = [0.0 if v is ZERO else float(v.mid()) if v.is_finite() else float("nan") for v in values.ravel().tolist()]
-    return np.array(flat, dtype=np.float64).reshape(values.shape)
-
-
-def hull(a: Any, b: Any) -> Any:
-    """Smallest ball that holds both."""
-    return a if a is b else plain(a).union(plain(b))
-
-
-_hull = np.frompyfunc(hull, 2, 1)
-
-
-def relation(a: Any, b: Any) -> int:
-    """How two balls lie to each other; TIE only for exactly equal numbers."""
-    if a < b:
-        return LESS
-    if a > b:
-        return GREATER
-    if a == b:
-        return TIE
-    return NAN if a.is_nan() or b.is_nan() else OVERLAP
-
-
-_relation = np.frompyfunc(relation, 2, 1)
 
 
 @dataclass
@@ -194,8 +132,8 @@ class Balls:
         ufunc = np.frompyfunc(function, len(values), 1)
         try:
             out = ufunc(*values)
-        except (TypeError, AttributeError):
-            out = ufunc(*(_plain(v) for v in values))
+        except (TypeError, AttributeError):  # not every function takes structural zeros
+            out = np.frompyfunc(_on_plain(function), len(values), 1)(*values)
         out = np.asarray(out, dtype=object)
         if f.jumps is not None and self._index in self.active and not self.resolve_ties:
             jumps = [f.jumps(plain(v)) for v in values[0].ravel()]
@@ -215,11 +153,8 @@ class Balls:
         """Codes of a comparison; a tie that cannot move is decided."""
         if a.dtype != object and b.dtype != object:
             return truth.encode(getattr(np, name)(a, b))
-        found = np.asarray(_relation(_plain(a), _plain(b)), dtype=np.uint8)
-        less, greater, tie = _RELATIONS[name]
-        nan = truth.TRUE if name == "not_equal" else truth.FALSE
-        table = np.array([less, greater, tie, truth.UNKNOWN, nan], dtype=np.uint8)
-        codes = np.asarray(table[found])
+        table = np.array([*_RELATIONS[name], truth.UNKNOWN], dtype=np.uint8)
+        codes = np.asarray(table[relations(a, b)])
         if self._index not in self.active or self.resolve_ties:
             codes = truth.forget_ties(codes)
         if self._index in self.forced:
@@ -231,27 +166,43 @@ class Balls:
         return np.asarray(truth.LOGICAL[name](*values))
 
     def isfinite(self, x: Values) -> Values:
-        """Certain where the ball is finite."""
-        return truth.encode(np.array([plain(v).is_finite() for v in x.ravel()], dtype=bool).reshape(x.shape))
+        """Certain where the ball is finite or an infinity; where nothing is known, unknown."""
+        if x.dtype != object:
+            return truth.encode(np.ones(x.shape, dtype=bool))
+        codes = [
+            truth.TRUE if v.is_finite() else truth.FALSE if v in _INFINITIES else truth.UNKNOWN
+            for v in map(plain, x.ravel())
+        ]
+        return np.array(codes, dtype=np.uint8).reshape(x.shape)
 
     def choose(self, condition: Values, a: Values, b: Values, *, slope: bool) -> Values:
         """``a`` or ``b``; for a slope at a kink the hull of both, for a value only where it is undecided."""
+        if a.dtype != object:
+            return self._choose_discrete(condition, a, b)
         out = np.where(truth.here(condition), a, b)
         open_ = truth.touched(condition) if slope else truth.undecided(condition)
-        if out.dtype != object:
-            return out
         if open_.any():
-            out[open_] = np.asarray(_hull(a[open_], b[open_]), dtype=object)
+            out[open_] = all_hulls(a[open_], b[open_])
             if slope:
                 self._note(self._differ(a, b, open_), undecided=bool(truth.undecided(condition)[open_].any()))
         if not slope and truth.touched(condition).any():
             self._note(_jump(a, b, truth.touched(condition)), undecided=bool(open_.any()))
         return out
 
+    def _choose_discrete(self, condition: Values, a: Values, b: Values) -> Values:
+        """Of conditions all that can be; of integers the one chosen, with a note where that is not known."""
+        out = np.where(truth.here(condition), a, b)
+        unknown = truth.undecided(condition)
+        if a.dtype == np.uint8:
+            near = np.where(truth.touched(condition), (a | b) & truth.BOTH_NEAR, 0)
+            return np.where(unknown, a | b, out | near).astype(np.uint8)
+        self._note(unknown & (a != b), undecided=True)
+        return out
+
     @staticmethod
     def _differ(a: Values, b: Values, where: Values) -> Values:
         out = np.zeros(where.shape, dtype=bool)
-        out[where] = [x is not y and not (plain(x) == plain(y)) for x, y in zip(a[where], b[where], strict=True)]
+        out[where] = [not same(x, y) for x, y in zip(a[where], b[where], strict=True)]
         return out
 
     def _note(self, where: Values, *, undecided: bool) -> None:
@@ -275,9 +226,15 @@ class Balls:
             out.ravel()[:] = flat
             return out
         if source == "bool":
+            self._note(truth.undecided(x), undecided=True)
             return truth.here(x).astype(np.int64)
-        values = midpoints(x) if source == "real" else x
-        return truth.encode(values != 0) if target == "bool" else np.trunc(np.nan_to_num(values)).astype(np.int64)
+        if target == "bool":
+            return self.compare(
+                "not_equal", x, exact(np.zeros(x.shape)) if source == "real" else np.zeros_like(x)
+            )
+        lows, highs = ([_truncated(b) for b in side] for side in _bounds(x))
+        self._note(np.array([a != b for a, b in zip(lows, highs, strict=True)]), undecided=True)
+        return np.array(lows, dtype=np.int64).reshape(x.shape)
 
     def sum(self, x: Values, axes: tuple[int, ...]) -> Values:
         """Sum over axes; an empty sum is zero."""
@@ -312,6 +269,7 @@ class Balls:
                     k, n, all_plain(right[i]).ravel().tolist()
                 )
                 out[i] = np.array(product.entries(), dtype=object).reshape(m, n)
+                out[i][_nowhere(left[i], right[i])] = ZERO
         return from_matrix_form(out, shape, spec, 0)
 
     def scatter_add(self, x: Values, index: Values, size: int) -> Values:
@@ -341,96 +299,64 @@ class Balls:
 
     def sort(self, x: Values) -> Values:
         """Ascending along the last axis; the k-th smallest of overlapping balls is enclosed by their hull."""
-        order, groups = self._sorted(x)
-        values = np.take_along_axis(all_plain(x), order, axis=-1)
-        return _merge_groups(values, groups)
+        order, groups = ties.ordered(x, self.radii.get(self._index))
+        return ties.merged(np.take_along_axis(all_plain(x), order, axis=-1), groups)
 
     def order(self, x: Values) -> Values:
         """Stable argsort along the last axis; ties are noted as kinks."""
         if x.dtype != object:
             return np.argsort(x, axis=-1, kind="stable")
-        order, groups = self._sorted(x)
-        if self._index in self.active and not self.resolve_ties:
-            tied = groups[..., 1:] == groups[..., :-1]
-            self._note(np.asarray(tied), undecided=False)
+        order, groups = ties.ordered(x, self.radii.get(self._index))
+        same = ties.tied(groups)
+        ranked = np.take_along_axis(x, order, axis=-1)
+        unknown = same & (relations(ranked[..., 1:], ranked[..., :-1]) != TIE)
+        if unknown.any():
+            self._note(unknown, undecided=True)  # positions are integers: there is no hull of them
+        elif self._index in self.active and not self.resolve_ties:
+            self._note(same, undecided=False)
         return order
 
     def pick(self, x: Values, key: Values, how: str) -> Values:
         """Move values as sorting ``key`` would; tied places get the hull of what each could get."""
-        order, groups = self._sorted(key)
-        tied = groups.copy()
-        if self.resolve_ties:
-            groups = np.broadcast_to(np.arange(key.shape[-1]), key.shape)
-        top = groups == groups[..., -1:]
+        order, found = ties.ordered(key, self.radii.get(self._index))
+        places = np.arange(key.shape[-1])
+        groups = np.broadcast_to(places, key.shape) if self.resolve_ties else found
+        if how.endswith("max"):
+            order = ties.first_on_top(order, found)
+            groups = np.where(
+                groups == groups[..., -1:], groups, places
+            )  # what is below the top gets nothing
         match how:
-            case "gather_sorted":
-                moved = np.take_along_axis(x, order, axis=-1)
-                out = _merge_groups(moved, groups)
-                self._note_merge(moved, groups)
-                return out
-            case "gather_max":
-                order = self._first_on_top(order, tied)
-                moved = np.take_along_axis(x, order, axis=-1)
-                merged = _merge_groups(moved, groups)
-                self._note_merge(moved, np.where(top, groups, np.arange(key.shape[-1])))
-                return merged[..., -1]
+            case "gather_sorted" | "gather_max":
+                slots = np.take_along_axis(x, order, axis=-1)
             case "scatter_max":
-                order = self._first_on_top(order, tied)
-                slots = np.where(np.arange(key.shape[-1]) == key.shape[-1] - 1, x[..., None], ZERO)
+                slots = np.where(places == key.shape[-1] - 1, x[..., None], ZERO)
             case _:
                 slots = x
-        merged = _merge_groups(slots, groups)
-        self._note_merge(slots, groups)
+        self._note(ties.mixed(slots, groups), undecided=False)
+        whole = ties.merged(slots, groups)
+        match how:
+            case "gather_max":
+                return whole[..., -1]
+            case "gather_sorted":
+                return whole
         out = np.empty(key.shape, dtype=object)
-        np.put_along_axis(out, order, merged, axis=-1)
+        np.put_along_axis(out, order, whole, axis=-1)
         return out
-
-    def _first_on_top(self, order: Values, groups: Values) -> Values:
-        """Among tied maxima put the first place last, so that a resolved tie takes the first."""
-        out = order.copy()
-        for place in np.ndindex(order.shape[:-1]):
-            top = np.flatnonzero(groups[place] == groups[place][-1])
-            out[place][top] = np.roll(order[place][top], -1)
-        return out
-
-    def _note_merge(self, moved: Values, groups: Values) -> None:
-        count = np.zeros(moved.shape[:-1], dtype=bool)
-        for place in np.ndindex(count.shape):
-            for group in np.unique(groups[place]):
-                members = moved[place][groups[place] == group]
-                count[place] |= any(m is not members[0] and not (plain(m) == plain(members[0])) for m in members)
-        self._note(count, undecided=False)
-
-    def _sorted(self, x: Values) -> tuple[Values, Values]:
-        """Stable argsort along the last axis by midpoint, and for each sorted place the number of its group of
-        values that overlap or are equal."""
-        order = np.empty(x.shape, dtype=np.int64)
-        groups = np.empty(x.shape, dtype=np.int64)
-        spread = self.radii.get(self._index)
-        for place in np.ndindex(x.shape[:-1]):
-            row = [plain(v) for v in x[place]]
-            mids = [v.mid() for v in row]
-            if spread is not None:
-                row = [v + arb(0, r) for v, r in zip(row, spread[place].tolist(), strict=True)]
-            indices = sorted(range(len(row)), key=_MidpointKey.of(mids))
-            order[place] = indices
-            group, ceiling = 0, None
-            for slot, i in enumerate(indices):
-                if ceiling is not None and row[i] > ceiling:
-                    group, ceiling = slot, row[i]
-                elif ceiling is None or not (row[i] < ceiling):
-                    ceiling = row[i] if ceiling is None else ceiling.max(row[i])
-                groups[place][slot] = group
-        return order, groups
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
         """The ball function on each entry of a stack of matrices; NaN where it cannot be enclosed."""
         stack = np.broadcast_shapes(*(v.shape[: v.ndim - r] for v, r in zip(values, f.ranks, strict=True)))
         spread = [
-            np.broadcast_to(all_plain(v), stack + v.shape[v.ndim - r :]) for v, r in zip(values, f.ranks, strict=True)
+            np.broadcast_to(all_plain(v), stack + v.shape[v.ndim - r :])
+            for v, r in zip(values, f.ranks, strict=True)
         ]
         results = [f.ball(*(v[place] for v in spread), **attrs) for place in np.ndindex(stack)]
-        core = np.shape(results[0]) if results else entry_shape(f, [v.shape[len(stack) :] for v in spread], attrs)
+        core = (
+            np.shape(results[0])
+            if results
+            else entry_shape(f, [v.shape[len(stack) :] for v in spread], attrs)
+        )
         out = np.empty((len(results), *core), dtype=object)
         for i, r in enumerate(results):
             out[i, ...] = r
@@ -439,22 +365,6 @@ class Balls:
     def round_to(self, x: Values, dtype: str) -> Values:
         """Conversion between float types is the identity on exact values."""
         return x
-
-
-class _MidpointKey:
-    """Orders exact midpoints; sorted() is stable, so ties keep their places."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: arb) -> None:
-        self.value = value
-
-    def __lt__(self, other: _MidpointKey) -> bool:
-        return bool(self.value < other.value)
-
-    @staticmethod
-    def of(mids: Sequence[arb]) -> Any:
-        return lambda i: _MidpointKey(mids[i])
 
 
 def _jump(a: Values, b: Values, where: Values) -> Values:
@@ -467,6 +377,38 @@ def _jump(a: Values, b: Values, where: Values) -> Values:
     return out
 
 
+_INFINITIES = (arb.pos_inf(), arb.neg_inf())
+
+
+def _on_plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    def on_plain(*x: Any) -> Any:
+        try:
+            return function(*x)
+        except (TypeError, AttributeError):
+            return function(*map(plain, x))
+
+    return on_plain
+
+
+def _bounds(x: Values) -> tuple[list[arb], list[arb]]:
+    balls = [plain(v) for v in x.ravel()]
+    return [b.lower() for b in balls], [b.upper() for b in balls]
+
+
+def _truncated(x: arb) -> int:
+    if not x.is_finite():
+        return 0
+    return int((x.floor() if x >= 0 else x.ceil()).unique_fmpz())
+
+
+def _nowhere(left: Values, right: Values) -> Values:
+    """Where every product in a row times a column has a structural zero in it, and so the sum is one."""
+    some = [
+        np.array([v is not ZERO for v in x.ravel()], dtype=np.int64).reshape(x.shape) for x in (left, right)
+    ]
+    return np.asarray(some[0] @ some[1] == 0)
+
+
 def _any_nonfinite(x: Values) -> bool:
     return any(v is not ZERO and not v.is_finite() for v in x.ravel())
 
@@ -476,17 +418,3 @@ def _dot(a: Values, b: Values) -> Any:
     for x, y in zip(a, b, strict=True):
         total = total + x * y
     return total
-
-
-def _merge_groups(values: Values, groups: Values) -> Values:
-    """Each value replaced by the hull of its group along the last axis."""
-    out = values.copy()
-    for place in np.ndindex(values.shape[:-1]):
-        numbers, counts = np.unique(groups[place], return_counts=True)
-        for number in numbers[counts > 1]:
-            members = np.flatnonzero(groups[place] == number)
-            whole = values[place][members[0]]
-            for m in members[1:]:
-                whole = hull(whole, values[place][m])
-            out[place][members] = [whole] * len(members)
-    return out

@@ -84,14 +84,15 @@ def det(a: Values) -> Values:
 
 
 def logabsdet(a: Values) -> Values:
-    """log |det a|; negative infinity for a determinant that is exactly zero."""
+    """Log |det a|; negative infinity for a determinant that is exactly zero."""
     found = abs(as_matrix(a).det())
     return filled((), [arb.neg_inf() if found.is_zero() else found.log()])
 
 
 def reference_vector(n: int) -> Values:
     """Float64 (cos 1, ..., cos n): an eigenvector's sign is fixed by its product with this vector, which is zero
-    for no eigenvector of an ordinary matrix (the largest component, by contrast, is often not unique)."""
+    for no eigenvector of an ordinary matrix (the largest component, by contrast, is often not unique).
+    """
     return np.cos(np.arange(1, n + 1, dtype=np.float64))
 
 

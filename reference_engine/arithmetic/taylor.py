@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_series, ctx, fmpq
 
-from reference_engine.arithmetic import Contraction, Elementwise, Matrices, Values, from_matrix_form, matrix_form
+from reference_engine.arithmetic import (
+    Contraction,
+    Elementwise,
+    Matrices,
+    Values,
+    from_matrix_form,
+    matrix_form,
+)
 from reference_engine.arithmetic.balls import ZERO
 from reference_engine.arithmetic.float64 import pick_by
 from reference_engine.program import Attr, FrozenArray, Kind, Node, TensorType
@@ -157,7 +164,9 @@ class Taylor:
         if x.dtype != object:
             return np.asarray(x.sum(axis=axes))
         shape = tuple(x.shape[a] for a in kept)
-        rows = x.transpose([*kept, *axes]).reshape([int(np.prod(shape, dtype=np.int64)), -1] if x.size else [0, 0])
+        rows = x.transpose([*kept, *axes]).reshape(
+            [int(np.prod(shape, dtype=np.int64)), -1] if x.size else [0, 0]
+        )
         return _array(shape, [_total(row) for row in rows] if x.size else [ZERO] * int(np.prod(shape)))
 
     def cumsum(self, x: Values, axis: int) -> Values:
@@ -169,7 +178,9 @@ class Taylor:
         left, right, shape = matrix_form(a, b, spec, 0)
         batch, m, _ = left.shape
         n = right.shape[-1]
-        entries = [_total(left[i, r] * right[i, :, c]) for i in range(batch) for r in range(m) for c in range(n)]
+        entries = [
+            _total(left[i, r] * right[i, :, c]) for i in range(batch) for r in range(m) for c in range(n)
+        ]
         return from_matrix_form(_array((batch, m, n), entries), shape, spec, 0)
 
     def scatter_add(self, x: Values, index: Values, size: int) -> Values:

@@ -72,8 +72,8 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     """
     match approximate:
         case "none":
-            # The textbook form: its cancellation for negative x is rounding that every kernel may have. With erfc,
-            # which keeps those digits, one torch element in ten was called wrong between -9 and -2.
+            # The textbook form: its cancellation for negative x is rounding that every kernel may have. With
+            # erfc, which keeps those digits, one torch element in ten was called wrong between -9 and -2.
             return x * (1 + xp.erf(x * xp.sqrt(constant(HALF)))) * constant(HALF)  # type: ignore[no-any-return]
         case "tanh":
             pi = xp.atan(constant(1, "real")) * 4

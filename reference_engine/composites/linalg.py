@@ -13,7 +13,7 @@ from reference_engine.trace import Tensor, broadcast, constant, xp
 
 
 def _matrix(name: str, x: Tensor) -> Tensor:
-    if x.ndim < 2:  # noqa: PLR2004
+    if x.ndim < 2:
         msg = f"{name}: expected matrices in the last two axes, found shape {x.shape}"
         raise ProgramError(msg)
     return real(x)
@@ -33,7 +33,7 @@ def _system(name: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         stack = tuple(int(n) for n in np.broadcast_shapes(x1.shape[:-2], right.shape[:-2]))
     except ValueError:
         stack = None  # type: ignore[assignment]
-    if right.ndim < 2 or stack is None or right.shape[-2] != x1.shape[-1]:  # noqa: PLR2004
+    if right.ndim < 2 or stack is None or right.shape[-2] != x1.shape[-1]:
         msg = f"{name}: shapes {x1.shape} and {x2.shape} do not fit"
         raise ProgramError(msg)
     return broadcast(real(x1), stack + x1.shape[-2:]), broadcast(real(right), stack + right.shape[-2:])
@@ -223,7 +223,7 @@ def cross(x1: Tensor, x2: Tensor, axis: int = -1) -> Tensor:
     Conventions: none needed.
     """
     axis = normalize_axis("cross", axis, max(x1.ndim, x2.ndim))
-    if x1.shape != x2.shape or x1.shape[axis] != 3:  # noqa: PLR2004
+    if x1.shape != x2.shape or x1.shape[axis] != 3:
         msg = f"cross: expected two tensors of one shape with extent 3, found {x1.shape} and {x2.shape}"
         raise ProgramError(msg)
     ahead = [xp.roll(x, shift=-1, axis=axis) for x in (x1, x2)]

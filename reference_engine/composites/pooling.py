@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -127,7 +129,7 @@ def avg_pool2d(
 
 
 def _adaptive_members(extent: int, size: int) -> npt.NDArray[np.float64]:
-    """Which positions (rows) each of ``size`` windows (columns) holds: from floor(i n / size) to its ceiling."""
+    """Which positions (rows) each of ``size`` windows (columns) holds."""
     row, window = np.arange(extent)[:, None], np.arange(size)
     return ((row >= window * extent // size) & (row < -(-(window + 1) * extent // size))).astype(np.float64)
 
@@ -137,7 +139,7 @@ def _adaptive(name: str, x: Tensor, output_size: Extents, rank: int) -> Tensor:
     if x.ndim <= rank:
         msg = f"{name}: expected more than {rank} dimensions, found shape {x.shape}"
         raise ProgramError(msg)
-    members = np.ones((1, 1))
+    members: npt.NDArray[Any] = np.ones((1, 1))
     for extent, size in zip(x.shape[x.ndim - rank :], sizes, strict=True):
         members = np.kron(members, _adaptive_members(extent, size))
     outer = x.shape[: x.ndim - rank]

@@ -17,9 +17,9 @@ from reference_engine.trace import Tensor, constant, xp
 def deviations(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """The deviations from the mean over ``axes``, and their squares up to terms that sum to zero.
 
-    The squares are (x - mean)(x - s) with a constant s = mean: the sum does not depend on s. Its derivative is
-    then computed as the textbook's, 2 (x - mean), with the rounding error of the mean in it. Through (x - mean)^2
-    the chain rule would subtract that error again and promise more digits than any kernel has.
+    The squares are (x - mean)(x - s) with a constant s = mean: the sum does not depend on s. Its derivative
+    is then computed as the textbook's, 2 (x - mean), with the rounding error of the mean in it. Through
+    (x - mean)^2 the chain rule would subtract that error again and promise more digits than kernels have.
     """
     mean = xp.mean(x, axis=axes, keepdims=True)
     centered = x - mean

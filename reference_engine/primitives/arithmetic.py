@@ -69,7 +69,9 @@ _linear(
     _add_jvp,
     lambda c, o: [c if on else None for on in _linear_operands(o)],
     ("x1", "x2"),
-    describe("x1 + x2, broadcast.", "1 for each operand; summed over broadcast axes.", "nowhere.", "none needed."),
+    describe(
+        "x1 + x2, broadcast.", "1 for each operand; summed over broadcast axes.", "nowhere.", "none needed."
+    ),
 )
 _linear(
     "subtract",
@@ -149,9 +151,7 @@ _product(
 
 
 def _divide_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, attrs: Any) -> Tensor | None:
-    return _sum_terms(
-        None if t[0] is None else t[0] / p[1], None if t[1] is None else -(t[1] * (out / p[1]))
-    )
+    return _sum_terms(None if t[0] is None else t[0] / p[1], None if t[1] is None else -(t[1] * (out / p[1])))
 
 
 _product(
@@ -203,7 +203,7 @@ def _power_of_base(x1: Tensor, x2: Tensor, y: Tensor) -> Tensor:
         return broadcast(constant(0, "real"), x1.shape)  # also at 0, where the general rule is 0/0
     if fixed == 1:
         return broadcast(constant(1, "real"), x1.shape)
-    if fixed == 2:  # noqa: PLR2004
+    if fixed == 2:
         return x1 * 2
     return x1 ** constant(fixed - 1, "real") * constant(fixed, "real")
 
@@ -231,9 +231,13 @@ register(
     Primitive(
         "convert",
         "arithmetic",
-        prototype("convert", ("x",), {"kind": "real"}, describe("change of kind.", "none.", "nowhere.", "none.")),
+        prototype(
+            "convert", ("x",), {"kind": "real"}, describe("change of kind.", "none.", "nowhere.", "none.")
+        ),
         infer=lambda types, attrs: TensorType(types[0].shape, _convert(attrs["kind"])),
-        evaluate=lambda ar, values, attrs: ar.convert(values[0], _kind_of(values[0]), _convert(attrs["kind"])),
+        evaluate=lambda ar, values, attrs: ar.convert(
+            values[0], _kind_of(values[0]), _convert(attrs["kind"])
+        ),
         internal=True,
     )
 )
@@ -255,7 +259,12 @@ register(
     Primitive(
         "round_to",
         "arithmetic",
-        prototype("round_to", ("x",), {"dtype": "float32"}, describe("x in a float type.", "1.", "nowhere.", "none.")),
+        prototype(
+            "round_to",
+            ("x",),
+            {"dtype": "float32"},
+            describe("x in a float type.", "1.", "nowhere.", "none."),
+        ),
         infer=lambda types, attrs: types[0],
         evaluate=lambda ar, values, attrs: ar.round_to(values[0], attrs["dtype"]),
         jvp=lambda p, t, out, attrs: None if t[0] is None else xp.round_to(t[0], dtype=attrs["dtype"]),

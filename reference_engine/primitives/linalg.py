@@ -34,7 +34,7 @@ def total(x: Tensor | None, y: Tensor | None) -> Tensor | None:
 
 def check_square(name: str, shape: Shape) -> None:
     """ProgramError unless the last two axes are equal."""
-    if len(shape) < 2 or shape[-1] != shape[-2]:  # noqa: PLR2004
+    if len(shape) < 2 or shape[-1] != shape[-2]:
         msg = f"{name}: expected square matrices in the last two axes, found shape {shape}"
         raise ProgramError(msg)
 
@@ -71,7 +71,12 @@ def of_matrices(
 
 
 def _of_systems(
-    name: str, f: Matrices, attrs: Mapping[str, Attr], jvp: JvpRule, transpose: TransposeRule, documentation: str
+    name: str,
+    f: Matrices,
+    attrs: Mapping[str, Attr],
+    jvp: JvpRule,
+    transpose: TransposeRule,
+    documentation: str,
 ) -> None:
     def infer(types: Sequence[TensorType], _: Mapping[str, Attr]) -> TensorType:
         a, b = types[0].shape, types[1].shape
@@ -180,7 +185,12 @@ of_matrices(
     Matrices(np.linalg.det, matrices.det, (2,)),
     lambda s: (),
     lambda p, t, out, at: _scaled_trace(p, t, out),
-    describe("the determinant.", "det(x) trace(x^-1 dx).", "nowhere; at singular x the formula is 0/0.", "none needed."),
+    describe(
+        "the determinant.",
+        "det(x) trace(x^-1 dx).",
+        "nowhere; at singular x the formula is 0/0.",
+        "none needed.",
+    ),
     internal=False,
 )
 of_matrices(
@@ -188,7 +198,12 @@ of_matrices(
     Matrices(lambda a: np.linalg.slogdet(a)[1], matrices.logabsdet, (2,)),
     lambda s: (),
     lambda p, t, out, at: _scaled_trace(p, t, None),
-    describe("the logarithm of the size of the determinant.", "trace(x^-1 dx).", "at singular x (pole).", "none needed."),
+    describe(
+        "the logarithm of the size of the determinant.",
+        "trace(x^-1 dx).",
+        "at singular x (pole).",
+        "none needed.",
+    ),
 )
 
 

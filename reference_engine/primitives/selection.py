@@ -23,7 +23,9 @@ def _comparison(name: str, sign: str) -> None:
         Primitive(
             name,
             "comparison",
-            prototype(name, ("x1", "x2"), {}, describe(f"x1 {sign} x2.", "none.", "jumps at x1 = x2.", "none.")),
+            prototype(
+                name, ("x1", "x2"), {}, describe(f"x1 {sign} x2.", "none.", "jumps at x1 = x2.", "none.")
+            ),
             infer=infer,
             evaluate=lambda ar, values, attrs: ar.compare(name, *values),
             elementwise=True,
@@ -130,7 +132,10 @@ _choice(
     "select",
     slope=True,
     documentation=describe(
-        "the slope that belongs to a condition; at a kink the ball of both.", "as where.", "at the kink.", "none."
+        "the slope that belongs to a condition; at a kink the ball of both.",
+        "as where.",
+        "at the kink.",
+        "none.",
     ),
 )
 
@@ -202,7 +207,9 @@ register(
             "abs",
             ("x",),
             {},
-            describe("the size of x.", "the sign of x.", "at 0: any slope in [-1, 1].", "torch and JAX give 0."),
+            describe(
+                "the size of x.", "the sign of x.", "at 0: any slope in [-1, 1].", "torch and JAX give 0."
+            ),
         ),
         infer=lambda types, attrs: types[0],
         evaluate=lambda ar, values, attrs: ar.elementwise(_ABS, values, {}),
@@ -263,7 +270,6 @@ _step("floor", np.floor, arb.floor, _at_integer, "largest integer <= x.", "integ
 _step("ceil", np.ceil, arb.ceil, _at_integer, "smallest integer >= x.", "integers")
 _step("trunc", np.trunc, _trunc, _at_nonzero_integer, "x without its fraction.", "integers but 0")
 _step("round", np.round, _round_even, _at_half, "nearest integer, halves to even.", "half-integers")
-
 
 
 def _integer_quotient(a: Any, b: Any) -> Any:

@@ -10,7 +10,7 @@ import scipy.special
 from flint import acb, arb
 
 from reference_engine.arithmetic import Elementwise
-from reference_engine.operations import Domain, Primitive, register
+from reference_engine.operations import Primitive, register
 from reference_engine.primitives.define import elementwise
 from reference_engine.primitives.elementary import POSITIVE, UNIT
 from reference_engine.program import Attr, ProgramError, TensorType
@@ -40,7 +40,7 @@ elementwise(
 
 
 def _lgamma_ball(x: Any) -> Any:
-    """log |gamma(x)|; left of zero by the reflection formula (DLMF 5.5.3)."""
+    """Log |gamma(x)|; left of zero by the reflection formula (DLMF 5.5.3)."""
     if x < 0:
         return (arb.pi() / abs(x.sin_pi())).log() - (1 - x).lgamma()
     return x.lgamma()

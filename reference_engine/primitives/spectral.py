@@ -103,7 +103,9 @@ def _values_jvp(
     return None if t[0] is None else xp.diagonal(_Factors(p[0], t[0]).inner)
 
 
-def _left_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _left_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     if t[0] is None:
         return None
     f = _Factors(p[0], t[0])
@@ -113,7 +115,9 @@ def _left_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: 
     return found
 
 
-def _right_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _right_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     if t[0] is None:
         return None
     f = _Factors(p[0], t[0])
@@ -175,7 +179,7 @@ def _upper_shape(shape: Shape) -> Shape:
 
 
 def _qr_parts(q: Tensor, r: Tensor, tangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """dx R^-1, Q^T dx R^-1, and the skew matrix Q^T dQ."""
+    """Dx R^-1, Q^T dx R^-1, and the skew matrix Q^T dQ."""
     moved = turned(xp.triangular_system(turned(r), turned(tangent), lower=True))
     inner = turned(q) @ moved
     below = xp.tril(inner, k=-1)
@@ -191,7 +195,9 @@ def _orthogonal_jvp(
     return moved + out @ (skew - inner)
 
 
-def _upper_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _upper_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     if t[0] is None:
         return None
     _, inner, skew = _qr_parts(xp.qr_orthogonal(p[0]), out, t[0])

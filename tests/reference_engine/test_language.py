@@ -183,6 +183,7 @@ class TestRefusal:
             ("y = x * 2j", "line 1, column 9: found 2j; expected a real number"),
             ("return x\ny = x", "line 1, column 1: found 'return'; expected it on the last line"),
             ("return w, w", "line 1, column 11: 'w' is returned twice"),
+            ("y = 1if x else 2", "line 1, column 5: found '1if'; expected a space after a number"),
             ("inf = 1", "line 1, column 1: 'inf' is a constant of the language; expected another name"),
             (
                 "y = (x\nz = 1",

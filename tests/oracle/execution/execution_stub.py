@@ -47,12 +47,13 @@ def examine(case: Case, settings: Settings) -> CaseResult:
             misbehave(case.name)
         findings.append(
             Finding(
-                case.name, framework, stage.version, stage.route, "float64", 1, "gradient of x", Verdict.AGREE,
-                tier="certified", elements=1, power=1e-12,
+                case.name, framework, stage.version, stage.route, "float64", 1, "gradient of x",
+                Verdict.AGREE, tier="certified", elements=1, power=1e-12,
             )
         )  # fmt: skip
         entering(NOWHERE)
-    misbehave(case.name.removeprefix("engine-"))
+    if case.name.startswith("engine-"):
+        misbehave(case.name.removeprefix("engine-"))
     return CaseResult(case.name, str(case.path), tuple(findings), 0.01)
 
 

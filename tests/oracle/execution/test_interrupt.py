@@ -32,7 +32,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_a_whole_record(tmp_path: Path, number: signal.Signals) -> None:
-    """A signal to the whole group, as Ctrl-C sends it: valid JSON of what was done, status 2, nobody left behind."""
+    """Ctrl-C goes to the whole group: valid JSON of what was done, status 2, nobody left behind."""
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         cwd=tmp_path,

@@ -30,7 +30,12 @@ def test_expected_finding() -> None:
 
 def test_other_places_are_not_expected() -> None:
     """Framework, version, dtype, route and argument must each fit; ``x`` is short for ``gradient of x``."""
-    for changes in ({"framework": "torch"}, {"version": "'<0.10'"}, {"dtype": "float64"}, {"route": "jax.vjp"}):
+    for changes in (
+        {"framework": "torch"},
+        {"version": "'<0.10'"},
+        {"dtype": "float64"},
+        {"route": "jax.vjp"},
+    ):
         (finding,) = with_expectations([WRONG], case(entry(**changes)))  # type: ignore[arg-type]
         assert finding.known is None
     for argument, expected in (("x", True), ("gradient of x", True), ("w", False)):
@@ -47,7 +52,7 @@ def test_another_verdict_is_not_expected() -> None:
 
 
 def test_unmet_entry_is_told() -> None:
-    """An entry whose place was judged otherwise passes unexpectedly; one whose place was not judged does not."""
+    """An entry whose place was judged otherwise passes unexpectedly; one whose place was not, does not."""
     agree = replace(WRONG, verdict=Verdict.AGREE)
     sentences = unmet([agree], case(entry(dtype="float32")))  # type: ignore[arg-type]
     assert sentences == ("jax float32: expected wrong, got agree (issue 7)",)

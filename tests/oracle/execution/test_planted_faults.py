@@ -114,7 +114,9 @@ def findings(folder: Path, name: str, settings: Settings = AUTOGRAD) -> list[Fin
     return [f for f in found if f.argument.startswith("gradient of")]
 
 
-@pytest.mark.parametrize(("case", "operation", "rule"), [(p[1], p[2], p[3]) for p in PAIRS], ids=[p[0] for p in PAIRS])
+@pytest.mark.parametrize(
+    ("case", "operation", "rule"), [(p[1], p[2], p[3]) for p in PAIRS], ids=[p[0] for p in PAIRS]
+)
 def test_rule_without_its_fault_agrees(
     case: str, operation: str, rule: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +125,9 @@ def test_rule_without_its_fault_agrees(
     assert {Verdict.AGREE} == {f.verdict for f in findings(tmp_path, case)}
 
 
-@pytest.mark.parametrize(("case", "operation", "rule"), [(p[1], p[2], p[4]) for p in PAIRS], ids=[p[0] for p in PAIRS])
+@pytest.mark.parametrize(
+    ("case", "operation", "rule"), [(p[1], p[2], p[4]) for p in PAIRS], ids=[p[0] for p in PAIRS]
+)
 def test_planted_fault_is_wrong(
     case: str, operation: str, rule: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +155,14 @@ def test_second_derivative_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return c * (slope - 0.5 * (slope - slope.detach()))
 
     monkeypatch.setitem(OPERATIONS, "sin", planted(torch.sin, backward))
-    settings = Settings(frameworks=("torch",), dtypes=("float64",), order=2, routes=("torch.autograd", "torch.double_backward"))
+    settings = Settings(
+        frameworks=("torch",),
+        dtypes=("float64",),
+        order=2,
+        routes=("torch.autograd", "torch.double_backward"),
+    )
     found = findings(tmp_path, "sine", settings)
-    assert {1: False, 2: True} == {n: any(f.verdict in FAILING for f in found if f.order == n) for n in (1, 2)}
+    assert {n: any(f.verdict in FAILING for f in found if f.order == n) for n in (1, 2)} == {
+        1: False,
+        2: True,
+    }

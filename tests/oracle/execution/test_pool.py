@@ -12,7 +12,9 @@ from oracle.execution.plan import DEFAULT_MEMORY
 from oracle.execution.pool import Pool, Task, WorkerStartError
 
 
-def run(*hows: str, workers: int = 1, timeout: float = 20.0, memory: int = DEFAULT_MEMORY) -> dict[str, Outcome]:
+def run(
+    *hows: str, workers: int = 1, timeout: float = 20.0, memory: int = DEFAULT_MEMORY
+) -> dict[str, Outcome]:
     """How each task ended."""
     setup = Setup(stub.pid_after, partial(stub.prepare, ()), memory)
     tasks = deque(Task(how, (how,), timeout) for how in hows)
@@ -21,6 +23,8 @@ def run(*hows: str, workers: int = 1, timeout: float = 20.0, memory: int = DEFAU
 
 
 class TestPool:
+    """Real processes that abort, hang, eat and leave."""
+
     def test_worker_stays_warm(self) -> None:
         """The same process answers one task after the other."""
         ended = run("a", "b", "c")
@@ -122,7 +126,10 @@ class TestPool:
         """An import that ends the process is not tried forever; the error has its last words."""
         setup = Setup(stub.pid_after, partial(stub.prepare_badly, ()), DEFAULT_MEMORY)
         message = r"exit status 7 \(libkernels.so: cannot open shared object file\)"
-        with Pool(2, setup, deque([Task("a", ("a",), 20.0)])) as pool, pytest.raises(WorkerStartError, match=message):
+        with (
+            Pool(2, setup, deque([Task("a", ("a",), 20.0)])) as pool,
+            pytest.raises(WorkerStartError, match=message),
+        ):
             list(pool.outcomes())
 
     def test_wish_to_stop(self) -> None:

@@ -10,7 +10,9 @@ from oracle.judge.verdict import FAILING, STRICT, STRICT_CONVENTIONS, Finding, K
 AGREE = Finding("a", "jax", "0.10.2", "jax.jit", "float32", 1, "gradient of x", Verdict.AGREE, elements=3)
 
 
-def run_of(*findings: Finding, passes: tuple[str, ...] = (), strict: bool = False, conventions: bool = False) -> Run:
+def run_of(
+    *findings: Finding, passes: tuple[str, ...] = (), strict: bool = False, conventions: bool = False
+) -> Run:
     """A run of one case."""
     result = CaseResult("a", "cases/a.yaml", findings, passes_unexpectedly=passes)
     return Run({}, (result,), strict=strict, strict_conventions=conventions)

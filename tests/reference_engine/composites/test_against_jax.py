@@ -87,7 +87,7 @@ def compare(name: str, sample: Sample, function: Callable[..., Any]) -> None:
     wrt = sample.real_inputs
     program = program_of(name, sample)
     cotangent = np.random.default_rng(7).uniform(0.5, 1.5, size=program.output_types[0].shape)
-    with jax.enable_x64(True):  # noqa: FBT003 - JAX's signature
+    with jax.enable_x64(True):
         fixed = {k: jnp.asarray(v) for k, v in sample.inputs.items() if k not in wrt}
         value, pullback = jax.vjp(
             lambda *given: function(**dict(zip(wrt, given, strict=True)), **fixed, **sample.attrs),

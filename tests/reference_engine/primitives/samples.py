@@ -54,7 +54,10 @@ ELEMENTWISE = {
     "hypot": [Sample({"x1": X, "x2": Y[0]})],
     "log10": [Sample({"x": POSITIVE})],
     "log2": [Sample({"x": POSITIVE})],
-    "logaddexp": [Sample({"x1": X, "x2": Y[0]}), Sample({"x1": np.array([40.0, -50.0]), "x2": np.array([-60.0, 0.0])})],
+    "logaddexp": [
+        Sample({"x1": X, "x2": Y[0]}),
+        Sample({"x1": np.array([40.0, -50.0]), "x2": np.array([-60.0, 0.0])}),
+    ],
     "maximum": [Sample({"x1": X, "x2": Y[0]})],
     "minimum": [Sample({"x1": X, "x2": Y[0]})],
     "pi": [Sample()],
@@ -71,7 +74,10 @@ ELEMENTWISE = {
 }
 
 MOVING = {
-    "broadcast_to": [Sample({"x": X[:, :1]}, {"shape": (2, 3, 4)}), Sample({"x": np.array(1.5)}, {"shape": (2,)})],
+    "broadcast_to": [
+        Sample({"x": X[:, :1]}, {"shape": (2, 3, 4)}),
+        Sample({"x": np.array(1.5)}, {"shape": (2,)}),
+    ],
     "concatenate": [Sample({"arrays": [X, Y[:1]]}, {"axis": 0}), Sample({"arrays": [X, Y]}, {"axis": -1})],
     "cumprod": [Sample({"x": X}, {"axis": 1})],
     "cumsum": [Sample({"x": X}, {"axis": 1}), Sample({"x": CUBE}, {"axis": 0})],
@@ -82,7 +88,10 @@ MOVING = {
     "gather": [Sample({"x": X, "index": PLACES})],
     "getitem": [
         Sample({"x": X, "indices": []}, {"key": (("slice", None, None, -2), ("at", -1))}),
-        Sample({"x": X, "indices": [np.array([2, 0, 2])]}, {"key": (("tensor", 0), ("newaxis",), ("slice", 1, None, None))}),
+        Sample(
+            {"x": X, "indices": [np.array([2, 0, 2])]},
+            {"key": (("tensor", 0), ("newaxis",), ("slice", 1, None, None))},
+        ),
     ],
     "matrix_transpose": [Sample({"x": CUBE})],
     "moveaxis": [Sample({"x": CUBE}, {"source": 0, "destination": -1})],
@@ -127,7 +136,9 @@ REDUCING = {
 }
 
 PRODUCTS = {
-    "contract": [Sample({"x1": CUBE, "x2": normal(9, 2, 2, 4)}, {"left": "bmk", "right": "bkn", "out": "nbm"})],
+    "contract": [
+        Sample({"x1": CUBE, "x2": normal(9, 2, 2, 4)}, {"left": "bmk", "right": "bkn", "out": "nbm"})
+    ],
     "cross": [Sample({"x1": SQUARE, "x2": TALL[:3]})],
     "einsum": [
         Sample({"operands": [CUBE, X]}, {"subscripts": "abc,bd->ad"}),
@@ -139,7 +150,10 @@ PRODUCTS = {
         Sample({"x1": SQUARE[0], "x2": STACK}),
     ],
     "outer": [Sample({"x1": SHORT, "x2": X[:, 0]})],
-    "tensordot": [Sample({"x1": CUBE, "x2": CUBE}, {"axes": ((0, 2), (0, 2))}), Sample({"x1": X, "x2": SHORT}, {"axes": 1})],
+    "tensordot": [
+        Sample({"x1": CUBE, "x2": CUBE}, {"axes": ((0, 2), (0, 2))}),
+        Sample({"x1": X, "x2": SHORT}, {"axes": 1}),
+    ],
     "trace": [Sample({"x": STACK}), Sample({"x": X}, {"offset": 1})],
     "vecdot": [Sample({"x1": X, "x2": SHORT}), Sample({"x1": X, "x2": Y}, {"axis": 0})],
 }

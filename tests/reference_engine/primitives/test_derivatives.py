@@ -60,4 +60,4 @@ def test_every_primitive_is_proved() -> None:
         for _, node in second_order(program_of(name, sample), sample.real_inputs)
     }
     with_rule = {name for name, op in OPERATIONS.items() if isinstance(op, Primitive) and op.jvp}
-    assert with_rule - met == {"integer_quotient"}
+    assert with_rule <= met

@@ -41,7 +41,11 @@ def _fresh_derivatives() -> Iterator[None]:
 
 def rules(kind: str) -> list[str]:
     """The primitives with a rule of this kind that can be off by a factor."""
-    return [n for n, op in OPERATIONS.items() if isinstance(op, Primitive) and getattr(op, kind) and n not in STEPS]
+    return [
+        n
+        for n, op in OPERATIONS.items()
+        if isinstance(op, Primitive) and getattr(op, kind) and n not in STEPS
+    ]
 
 
 @pytest.mark.parametrize("name", rules("jvp"))

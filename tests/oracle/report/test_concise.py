@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import io
+
+from syrupy.assertion import SnapshotAssertion
+
+from oracle.execution.events import ProblemFound, RunFinished
+from oracle.execution.record import Run
+from oracle.report.concise import ConciseWriter
+from oracle.report.writer import Page
+
+
+def test_lines(run: Run, snapshot: SnapshotAssertion) -> None:
+    """A line for each problem and each failing finding, and nothing else."""
+    stream = io.StringIO()
+    writer = ConciseWriter(Page(stream))
+    for problem in run.problems:
+        writer.handle(ProblemFound(problem))
+    writer.finish(RunFinished(run))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == len(run.problems) + len(run.failures)
+    assert lines == snapshot

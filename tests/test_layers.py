@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FRAMEWORKS = {"torch", "jax", "jaxlib"}
+IMPURE = (
+    "oracle.frameworks",
+    "oracle.lift",
+    "oracle.report",
+    "oracle.execution",
+    "oracle.cases",
+    "oracle.cli",
+)
+
+
+def imports(*folders: str) -> Iterator[tuple[str, str]]:
+    """File and imported module of every import below the folders, wherever in the file it stands."""
+    for folder in folders:
+        files = sorted((ROOT / folder).rglob("*.py"))
+        assert files, folder
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                name = file.relative_to(ROOT).as_posix()
+                if isinstance(node, ast.Import):
+                    yield from ((name, alias.name) for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    assert node.level == 0, f"{name}: relative import"
+                    yield from ((name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_reference_engine_knows_neither_the_oracle_nor_a_framework() -> None:
+    """The calculus stands alone."""
+    banned = {"oracle", *FRAMEWORKS}
+    assert [i for i in imports("reference_engine") if i[1].partition(".")[0] in banned] == []
+
+
+def test_judge_does_no_input_or_output() -> None:
+    """Verdicts are pure functions of numbers."""
+    banned = (*IMPURE, "json", "pathlib", "os.", "subprocess")
+    assert [i for i in imports("oracle/judge") if i[1].startswith(banned)] == []
+
+
+def test_frameworks_are_imported_at_the_edge() -> None:
+    """Torch and JAX belong to the folders that adapt and lift them."""
+    outside = [i for i in imports("oracle") if i[1].partition(".")[0] in FRAMEWORKS]
+    assert [i for i in outside if not i[0].startswith(("oracle/frameworks/", "oracle/lift/"))] == []
+    assert outside != []
