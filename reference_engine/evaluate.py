@@ -14,7 +14,8 @@ from reference_engine.program import Program, ProgramError
 def evaluate(program: Program, inputs: Mapping[str, Values], arithmetic: Arithmetic) -> list[Values]:
     """Values of all nodes of a lowered Program.
 
-    ``inputs`` are arrays of the arithmetic's own kind by name. ProgramError if one is missing or has another shape.
+    ``inputs`` are arrays of the arithmetic's own kind by name. ProgramError if one is missing or has
+    another shape.
     """
     for name, type_ in program.input_types.items():
         if name not in inputs:

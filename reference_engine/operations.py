@@ -54,6 +54,7 @@ class JvpRule(Protocol):
         tangents: Sequence[Tensor | None],
         out: Tensor,
         attrs: Mapping[str, Attr],
+        /,
     ) -> Tensor | None: ...
 
 
@@ -64,7 +65,7 @@ class TransposeRule(Protocol):
     """
 
     def __call__(
-        self, cotangent: Tensor, operands: Sequence[Tensor | TensorType], attrs: Mapping[str, Attr]
+        self, cotangent: Tensor, operands: Sequence[Tensor | TensorType], attrs: Mapping[str, Attr], /
     ) -> Sequence[Tensor | None]: ...
 
 

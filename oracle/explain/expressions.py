@@ -129,7 +129,8 @@ def in_words(step: Program) -> str:
             r"^Derivative:\s*(.*?)(?=^\w[\w ]*:|\Z)", operation.documentation, re.DOTALL | re.MULTILINE
         )
         text = " ".join(found[1].split()) if found else ""
-    return text.rstrip(".") or f"by the chain rule through {operation.name}"
+    text = text.rstrip(".")
+    return f"by the chain rule through {operation.name}" if text in {"", "the chain rule's"} else text
 
 
 def spread(step: Program) -> Program:

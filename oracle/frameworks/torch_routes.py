@@ -23,7 +23,7 @@ _REFUSALS = re.compile(
     r"|derivative for .* (is|was) not implemented"
     r"|does not support (automatic differentiation|double backward)"
     r"|is not differentiable with respect to|is not implemented for"
-    r"|Expected more than 1 (spatial element|value per channel) when training"
+    r"|^unsupported operation|Expected more than 1 (spatial element|value per channel) when training"
     r"|Low precision dtypes not supported|got (BFloat16|Half|torch\.bfloat16|torch\.float16)",
     re.IGNORECASE,
 )

@@ -18,6 +18,9 @@ INDENT = "    "
 ALSO_NAMED = 3
 """So many other places of the same fault are named; the rest is counted."""
 
+CLOSE = 10.0
+"""Below this ratio of the error to the allowed rounding the bits look alike, and the ratio is said."""
+
 DETAIL_LINES = 1
 """Lines of a long detail, such as a traceback, without ``--verbose``."""
 
@@ -79,10 +82,13 @@ def _digits(finding: Finding) -> list[str]:
     """By how much it is off, and since which node."""
     pieces = []
     if finding.bits_agreed is not None and finding.bits_expected is not None:
-        text = f"{bits(finding.bits_agreed)} bits agree, {bits(finding.bits_expected)} expected"
+        agreed, expected = bits(finding.bits_agreed, finding.bits_expected)
+        text = f"{agreed} bits agree, {expected} expected"
         if finding.condition is not None:
             text += f" (condition {finding.condition:.2g})"
         pieces.append(text)
+    if finding.rho is not None and 1 < finding.rho < CLOSE:
+        pieces.append(f"{finding.rho:.2g} times what rounding allows")
     if finding.failing_elements and finding.elements > 1:
         pieces.append(f"{finding.failing_elements:,} of {finding.elements:,} elements")
     if finding.culprit:

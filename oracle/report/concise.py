@@ -46,7 +46,8 @@ def _finding_line(finding: Finding) -> str:
     if finding.reference is not None:
         line += f", expected {finding.reference}"
     if finding.bits_agreed is not None and finding.bits_expected is not None:
-        line += f" ({bits(finding.bits_agreed)} of {bits(finding.bits_expected)} bits)"
+        agreed, expected = bits(finding.bits_agreed, finding.bits_expected)
+        line += f" ({agreed} of {expected} bits)"
     if finding.observed is None and finding.detail:
         line += f" {finding.detail.splitlines()[0]}"
     return f"{line} {finding.id}"

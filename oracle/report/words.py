@@ -67,9 +67,16 @@ def number(value: float, dtype: str = "float64") -> str:
     return repr(value)
 
 
-def bits(value: float) -> str:
-    """Binary digits, rounded; never an accuracy that is not there."""
-    return str(max(0, math.floor(value)))
+def bits(agreed: float, expected: float) -> tuple[str, str]:
+    """Binary digits that agree and that were expected, rounded down; to a tenth where whole digits look alike.
+
+    >>> bits(11.9, 22.3), bits(19.12, 19.87)
+    (('11', '22'), ('19.1', '19.8'))
+    """
+    shown = [max(0.0, agreed), max(0.0, expected)]
+    whole = [str(math.floor(value)) for value in shown]
+    tenths = [f"{math.floor(value * 10) / 10:.1f}" for value in shown]
+    return (whole[0], whole[1]) if whole[0] != whole[1] else (tenths[0], tenths[1])
 
 
 def verdict_words(finding: Finding) -> str:

@@ -151,7 +151,7 @@ class Balls:
 
     def compare(self, name: str, a: Values, b: Values) -> Values:
         """Codes of a comparison; a tie that cannot move is decided."""
-        if a.dtype != object and b.dtype != object:
+        if object not in (a.dtype, b.dtype):
             return truth.encode(getattr(np, name)(a, b))
         table = np.array([*_RELATIONS[name], truth.UNKNOWN], dtype=np.uint8)
         codes = np.asarray(table[relations(a, b)])
@@ -253,7 +253,9 @@ class Balls:
         return np.asarray(np.add.accumulate(x, axis=axis))
 
     def contract(self, a: Values, b: Values, spec: Contraction) -> Values:
-        """A contraction as a stack of ball matrix products; element by element where a NaN must be absorbed."""
+        """A contraction as a stack of ball matrix products; element by element where a NaN must be
+        absorbed.
+        """
         left, right, shape = matrix_form(a, b, spec, 0)
         batch, m, k = left.shape
         n = right.shape[-1]

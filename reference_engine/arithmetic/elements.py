@@ -86,7 +86,9 @@ def midpoints(values: Values) -> Values:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two elements are certainly the same number; for balls this is not the opposite of ``a != b``."""
+    """Whether two elements are certainly the same number; for balls this is not the opposite of ``a !=
+    b``.
+    """
     return a is b or bool(plain(a) == plain(b))
 
 

@@ -115,7 +115,9 @@ class Float64:
             return from_matrix_form(left @ right, shape, spec, 0)
 
     def scatter_add(self, x: Values, index: Values, size: int) -> Values:
-        """Add ``x`` (flat) into ``size`` zeros at ``index``; repeated places add up, negative ones are dropped."""
+        """Add ``x`` (flat) into ``size`` zeros at ``index``; repeated places add up, negative ones are
+        dropped.
+        """
         keep = index >= 0
         if x.dtype.kind == "f":
             return np.bincount(index[keep], weights=x[keep], minlength=size)[:size]
@@ -154,7 +156,7 @@ class Float64:
 
 def entry_shape(f: Matrices, shapes: Sequence[tuple[int, ...]], attrs: Mapping[str, Attr]) -> tuple[int, ...]:
     """The shape of one stack entry of the result, tried out on identity matrices."""
-    return np.shape(f.float64(*(np.eye(*shape) for shape in shapes), **attrs))
+    return np.asarray(f.float64(*(np.eye(rows, columns) for rows, columns in shapes), **attrs)).shape
 
 
 def _entry_by_entry(f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:

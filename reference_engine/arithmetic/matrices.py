@@ -1,7 +1,7 @@
 """Functions of one matrix in balls: proved enclosures, or NaN where none is found at the working precision.
 
-Matrices are object arrays of ``arb``. A singular matrix, an undecided pivot or a repeated eigenvalue gives NaN
-instead of an exception: more precision, or a point nearby, may still tell.
+Matrices are object arrays of ``arb``. A singular matrix, an undecided pivot or a repeated eigenvalue gives
+NaN instead of an exception: more precision, or a point nearby, may still tell.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def triangular_solve(a: Values, b: Values, *, lower: bool, unit_diagonal: bool) 
 
 
 def cholesky(a: Values) -> Values:
-    """The lower L with positive diagonal and L L^T = a; NaN from the first pivot that is not certainly positive."""
+    """The lower L with positive diagonal and L L^T = a; NaN from the first pivot that is not certainly
+    positive.
+    """
     n = a.shape[0]
     factor = filled(a.shape, [arb(0)] * (n * n))
     for j in range(n):
@@ -90,14 +92,17 @@ def logabsdet(a: Values) -> Values:
 
 
 def reference_vector(n: int) -> Values:
-    """Float64 (cos 1, ..., cos n): an eigenvector's sign is fixed by its product with this vector, which is zero
-    for no eigenvector of an ordinary matrix (the largest component, by contrast, is often not unique).
+    """Float64 (cos 1, ..., cos n): an eigenvector's sign is fixed by its product with this vector, which
+    is zero for no eigenvector of an ordinary matrix (the largest component, by contrast, is often not
+    unique).
     """
     return np.cos(np.arange(1, n + 1, dtype=np.float64))
 
 
 def oriented(columns: Values) -> Values:
-    """For each column +1 or -1, so that its product with the reference vector becomes positive; NaN if undecided."""
+    """For each column +1 or -1, so that its product with the reference vector becomes positive; NaN if
+    undecided.
+    """
     reference = [arb(float(r)) for r in reference_vector(columns.shape[0])]
     signs = []
     for j in range(columns.shape[1]):
@@ -133,7 +138,8 @@ def _ascending(numbers: list[arb]) -> list[arb]:
 
 
 def eigenvectors(a: Values) -> Values:
-    """Orthonormal eigenvectors of a symmetric matrix as columns, eigenvalues ascending, signs as in :func:`oriented`.
+    """Orthonormal eigenvectors of a symmetric matrix as columns, eigenvalues ascending, signs as in
+    :func:`oriented`.
 
     NaN where eigenvalues cannot be isolated.
     """
@@ -218,7 +224,9 @@ def qr_orthogonal(a: Values) -> Values:
 
 
 def exponential_derivative(a: Values, *directions: Values) -> Values:
-    """The k-th derivative of the matrix exponential in k directions; without directions the exponential itself."""
+    """The k-th derivative of the matrix exponential in k directions; without directions the exponential
+    itself.
+    """
     n = a.shape[0]
     whole = as_array(as_matrix(derivative_block(a, directions, arb(0))).exp())
     return whole[:n, whole.shape[1] - n :]
@@ -227,8 +235,9 @@ def exponential_derivative(a: Values, *directions: Values) -> Values:
 def derivative_block(a: Values, directions: Sequence[Values], zero: Any) -> Values:
     """The block triangular matrix whose exponential has the derivative in its upper right corner.
 
-    Blocks are numbered by the subsets of the directions; going from one subset to it with one direction more has
-    that direction (Higham, "Functions of Matrices", 2008, section 3.4; Najfeld and Havel 1995 for one direction).
+    Blocks are numbered by the subsets of the directions; going from one subset to it with one direction
+    more has that direction (Higham, "Functions of Matrices", 2008, section 3.4; Najfeld and Havel 1995 for
+    one direction).
     """
     n, subsets = a.shape[-1], 1 << len(directions)
     block = np.full((*a.shape[:-2], n * subsets, n * subsets), zero, dtype=a.dtype)

@@ -61,10 +61,11 @@ class Perturbed:
 
     def leave(self, index: int, node: Node, value: Values) -> Values:
         """Structural zeros are zero in every sample."""
-        zeros = self.decisions[index] == ZERO if self.decisions[index].dtype == object else None
-        if zeros is not None and np.any(zeros):
-            value = np.where(zeros, 0.0, value)
-        return value
+        decided = self.decisions[index]
+        if decided.dtype != object or not any(v is ZERO for v in decided.ravel().tolist()):
+            return value
+        zeros = np.array([v is ZERO for v in decided.ravel().tolist()]).reshape(decided.shape)
+        return np.where(zeros, 0.0, value)
 
     def _uniform(self, shape: tuple[int, ...]) -> Values:
         return self.generator.uniform(-1.0, 1.0, size=shape)

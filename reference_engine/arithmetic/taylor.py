@@ -1,8 +1,8 @@
 """Taylor jets in balls (``arb_series``): the check of our own rules that uses none of them.
 
-Seed an input with ``x + v t``, evaluate a Program, and coefficient k of a result is its k-th derivative along v
-over k factorial, by the arithmetic of power series alone. Jets live in the smooth interior: at a tie, and for
-functions that power series do not have, :class:`NoJet` is raised.
+Seed an input with ``x + v t``, evaluate a Program, and coefficient k of a result is its k-th derivative
+along v over k factorial, by the arithmetic of power series alone. Jets live in the smooth interior: at a
+tie, and for functions that power series do not have, :class:`NoJet` is raised.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Taylor:
     def compare(self, name: str, a: Values, b: Values) -> Values:
         """The comparison of constant coefficients; :class:`NoJet` unless it is certain nearby too."""
         function = getattr(np, name)
-        if a.dtype != object and b.dtype != object:
+        if object not in (a.dtype, b.dtype):
             return np.asarray(function(a, b))
         out = []
         for x, y in _sides(a, b):

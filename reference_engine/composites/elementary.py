@@ -85,7 +85,8 @@ def log10(x: Tensor) -> Tensor:
 
 @composite("elementwise")
 def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
-    """Definition: log(exp(x1) + exp(x2)), as m + log1p of the smaller term over exp(m), m the larger of x1 and x2.
+    """Definition: log(exp(x1) + exp(x2)), as m + log1p of the smaller term over exp(m), m the larger of x1
+    and x2.
 
     Derivative: sigmoid(x1 - x2) for x1, sigmoid(x2 - x1) for x2.
     Where it is not differentiable: nowhere.
@@ -93,8 +94,8 @@ def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
     """
     m, low = (xp.stop_gradient(f(x1, x2)) for f in (xp.maximum, xp.minimum))
     terms = xp.exp(x1 - m) + xp.exp(x2 - m)
-    # The value stands in the first two summands, exact to the last bit also where log(terms) would cancel; the
-    # third is 0 and has the derivative, without the kink that m and low have at x1 = x2.
+    # The value stands in the first two summands, exact to the last bit also where log(terms) would cancel;
+    # the third is 0 and has the derivative, without the kink that m and low have at x1 = x2.
     return m + xp.log1p(xp.exp(low - m)) + xp.log(terms / xp.stop_gradient(terms))  # type: ignore[no-any-return]
 
 

@@ -57,7 +57,8 @@ def solve(x1: Tensor, x2: Tensor) -> Tensor:
 
 @composite("linalg")
 def solve_triangular(x1: Tensor, x2: Tensor, upper: bool, unitriangular: bool = False) -> Tensor:
-    """Definition: the x with x1 x = x2, reading one triangle of x1 only; a unit triangle's diagonal is not read.
+    """Definition: the x with x1 x = x2, reading one triangle of x1 only; a unit triangle's diagonal is not
+    read.
 
     Derivative: x1^-1 (dx2 - dx1 x), dx1 within the triangle.
     Where it is not differentiable: at a zero on the diagonal.
@@ -161,7 +162,8 @@ def svdvals(x: Tensor) -> Tensor:
 
 @composite("linalg")
 def qr(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Definition: Q with orthonormal columns and upper triangular R with x = Q R, as many as the shorter side is long.
+    """Definition: Q with orthonormal columns and upper triangular R with x = Q R, as many as the shorter
+    side is long.
 
     Derivative: Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (2010).
     Where it is not differentiable: where the leading columns are linearly dependent.

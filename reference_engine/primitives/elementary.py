@@ -44,7 +44,8 @@ elementwise(
     domains=[POSITIVE], poles=(0.0,),
 )  # fmt: skip
 elementwise(
-    "rsqrt", Elementwise(lambda x: 1 / np.sqrt(x), arb.rsqrt, lambda s: s.rsqrt()), [lambda x, y: y / x * xp.constant("-0.5")],
+    "rsqrt", Elementwise(lambda x: 1 / np.sqrt(x), arb.rsqrt, lambda s: s.rsqrt()),
+    [lambda x, y: y / x * xp.constant("-0.5")],
     definition="1/sqrt(x).", derivative="-1/(2 x sqrt(x)).", not_differentiable="at 0 (pole).",
     domains=[POSITIVE], poles=(0.0,),
 )  # fmt: skip
@@ -68,12 +69,14 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "asin", Elementwise(np.arcsin, arb.asin, lambda s: s.asin()), [lambda x, y: xp.rsqrt((1 - x) * (1 + x))],
-    definition="inverse sine.", derivative="1/sqrt(1 - x^2).", not_differentiable="at -1 and 1: infinite slope.",
+    definition="inverse sine.", derivative="1/sqrt(1 - x^2).",
+    not_differentiable="at -1 and 1: infinite slope.",
     domains=[UNIT], poles=(-1.0, 1.0),
 )  # fmt: skip
 elementwise(
     "acos", Elementwise(np.arccos, arb.acos, lambda s: s.acos()), [lambda x, y: -xp.rsqrt((1 - x) * (1 + x))],
-    definition="inverse cosine.", derivative="-1/sqrt(1 - x^2).", not_differentiable="at -1 and 1: infinite slope.",
+    definition="inverse cosine.", derivative="-1/sqrt(1 - x^2).",
+    not_differentiable="at -1 and 1: infinite slope.",
     domains=[UNIT], poles=(-1.0, 1.0),
 )  # fmt: skip
 elementwise(
@@ -116,13 +119,15 @@ elementwise(
 elementwise(
     "acosh", Elementwise(np.arccosh, arb.acosh, lambda s: (s + (s * s - 1).sqrt()).log()),
     [lambda x, y: xp.rsqrt((x - 1) * (x + 1))],
-    definition="inverse hyperbolic cosine.", derivative="1/sqrt(x^2 - 1).", not_differentiable="at 1: infinite slope.",
+    definition="inverse hyperbolic cosine.", derivative="1/sqrt(x^2 - 1).",
+    not_differentiable="at 1: infinite slope.",
     domains=[Domain(low=1.0, ordinary=(1.2, 4.0))], poles=(1.0,),
 )  # fmt: skip
 elementwise(
     "atanh", Elementwise(np.arctanh, arb.atanh, lambda s: ((1 + s) / (1 - s)).log() / 2),
     [lambda x, y: 1 / ((1 - x) * (1 + x))],
-    definition="inverse hyperbolic tangent.", derivative="1/(1 - x^2).", not_differentiable="at -1 and 1 (poles).",
+    definition="inverse hyperbolic tangent.", derivative="1/(1 - x^2).",
+    not_differentiable="at -1 and 1 (poles).",
     domains=[UNIT], poles=(-1.0, 1.0),
 )  # fmt: skip
 

@@ -169,7 +169,8 @@ of_matrices(
     lambda s: s,
     _cholesky_jvp,
     describe("the lower L with positive diagonal and L L^T = x, for symmetric x.",
-             "L times the lower triangle of L^-1 dx L^-T with halved diagonal.", "at singular x.", "none needed."),
+             "L times the lower triangle of L^-1 dx L^-T with halved diagonal.", "at singular x.",
+             "none needed."),
 )  # fmt: skip
 
 
@@ -235,7 +236,8 @@ def _exponential_transpose(
 
 
 def _exponential(x: Tensor, directions: Sequence[Tensor]) -> Tensor:
-    """Definition: the k-th derivative of the matrix exponential at x in k directions; for k = 0 the exponential.
+    """Definition: the k-th derivative of the matrix exponential at x in k directions; for k = 0 the
+    exponential.
 
     Derivative: the next derivative in x; linear and symmetric in the directions.
     Where it is not differentiable: nowhere.

@@ -33,10 +33,10 @@ def _comparison(name: str, sign: str) -> None:
     )
 
 
-for _name, _sign in {
+for _name, _symbol in {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
 }.items():  # fmt: skip
-    _comparison(_name, _sign)
+    _comparison(_name, _symbol)
 
 
 def _logical(name: str, operands: tuple[str, ...]) -> None:

@@ -33,7 +33,8 @@ elementwise(
     derivative="-2/sqrt(pi) exp(-x^2).", family="special",
 )  # fmt: skip
 elementwise(
-    "erfinv", Elementwise(scipy.special.erfinv, arb.erfinv), [lambda x, y: xp.exp(y * y) * (xp.sqrt(xp.pi()) / 2)],
+    "erfinv", Elementwise(scipy.special.erfinv, arb.erfinv),
+    [lambda x, y: xp.exp(y * y) * (xp.sqrt(xp.pi()) / 2)],
     definition="the inverse of erf on (-1, 1).", derivative="sqrt(pi)/2 exp(erfinv(x)^2).",
     not_differentiable="at -1 and 1 (poles).", domains=[UNIT], poles=(-1.0, 1.0), family="special",
 )  # fmt: skip
@@ -47,14 +48,16 @@ def _lgamma_ball(x: Any) -> Any:
 
 
 elementwise(
-    "lgamma", Elementwise(scipy.special.gammaln, _lgamma_ball, lambda s: s.lgamma()), [lambda x, y: xp.digamma(x)],
+    "lgamma", Elementwise(scipy.special.gammaln, _lgamma_ball, lambda s: s.lgamma()),
+    [lambda x, y: xp.digamma(x)],
     definition="log |gamma(x)|.", derivative="digamma(x).", not_differentiable="at 0, -1, -2, ... (poles).",
     domains=[POSITIVE], poles=(0.0, -1.0, -2.0), family="special",
 )  # fmt: skip
 elementwise(
     "digamma", Elementwise(scipy.special.digamma, arb.digamma), [lambda x, y: xp.polygamma(1, x)],
     definition="the derivative of log gamma.", derivative="polygamma(1, x).",
-    not_differentiable="at 0, -1, -2, ... (poles).", domains=[POSITIVE], poles=(0.0, -1.0, -2.0), family="special",
+    not_differentiable="at 0, -1, -2, ... (poles).", domains=[POSITIVE], poles=(0.0, -1.0, -2.0),
+    family="special",
 )  # fmt: skip
 
 

@@ -88,7 +88,9 @@ def _triple(a: Values) -> tuple[Values, Values, Values]:
 
 
 class _Factors:
-    """U, s and Vh of one matrix, the tangent seen in their basis, and the inverse gaps of the squares of s."""
+    """U, s and Vh of one matrix, the tangent seen in their basis, and the inverse gaps of the squares of
+    s.
+    """
 
     def __init__(self, x: Tensor, tangent: Tensor) -> None:
         self.left, self.values, self.right = xp.left_singular(x), xp.singular_values(x), xp.right_singular(x)

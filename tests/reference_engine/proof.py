@@ -1,8 +1,8 @@
 """The proof of a derivative: our rules against derivatives that use none of them.
 
-A directional derivative is read off the values of a Program alone: as a coefficient of a Taylor jet, or, where a
-function has no power series here, as a central difference in balls, whose step of 2^-120 leaves a truncation
-error near 2^-240 and, at 640 bits, no rounding to speak of.
+A directional derivative is read off the values of a Program alone: as a coefficient of a Taylor jet, or,
+where a function has no power series here, as a central difference in balls, whose step of 2^-120 leaves a
+truncation error near 2^-240 and, at 640 bits, no rounding to speak of.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ AGREEMENT = arb("1e-30")
 """Largest relative difference that is let pass; differences below FLOOR are the witness's own error."""
 FLOOR = arb(2) ** -200
 ROUNDINGS = 16
-"""Units of 2^-53 by which the float64 tier may differ, against the largest element of an array; 12 is the most seen."""
+"""Units of 2^-53 by which the float64 tier may differ, against the largest element of an array; 12 is the
+most seen."""
 
 Point = Mapping[str, Array]
 
 
-class Mismatch(AssertionError):
+class Mismatch(AssertionError):  # noqa: N818 - the word of what was found
     """Two derivatives that should be equal are proved to differ, or cannot be told to agree; says where."""
 
 
@@ -164,7 +165,9 @@ def _prove_float64(operation: str, program: Program, point: Point) -> None:
 
 
 def prove_second_order(operation: str, sample: Sample) -> None:
-    """The gradient of <VJP, d> elementwise against the derivative of the VJP along d; Mismatch if one is off."""
+    """The gradient of <VJP, d> elementwise against the derivative of the VJP along d; Mismatch if one is
+    off.
+    """
     program, wrt = lower(program_of(operation, sample)), sample.real_inputs
     with precision(BITS):
         twice, once = second_order(program, wrt), vjp(program, wrt)

@@ -1,4 +1,4 @@
-"""Dtypes stay what they are: numbers do not widen, integers become what is under test, answers are float64."""
+"""Dtypes stay what they are: numbers do not widen, integers take the dtype under test."""
 
 from __future__ import annotations
 

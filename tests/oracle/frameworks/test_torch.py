@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import get_args
 
 import numpy as np
@@ -10,10 +9,10 @@ import pytest
 import torch
 
 from oracle.frameworks import torch_routes
-from oracle.frameworks.protocol import Layout, NotOfferedError
+from oracle.frameworks.protocol import Layout, NotOfferedError, Point
 from oracle.frameworks.torch_framework import TorchFramework, one_thread
 from oracle.frameworks.torch_tensors import laid_out
-from reference_engine import TensorType, trace, xp
+from reference_engine import Program, TensorType, trace, xp
 from tests.oracle.frameworks.setting import SETTINGS, X, close, normal, point_of, reference
 
 TORCH = TorchFramework()
@@ -39,17 +38,30 @@ def test_layouts_differ() -> None:
     assert laid_out(torch.ones(2, 2, dtype=torch.bool), "strided").stride() == (4, 2)
 
 
-@pytest.mark.parametrize("route", TORCH.routes)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_gradient_in_any_layout(layout: Layout, route: str) -> None:
-    """The derivative does not depend on the layout, and has the shape of the input."""
+def in_layout(layout: Layout) -> tuple[Program, Point]:
+    """Two layers, every input in one layout; the rows of x are equal, so that it can be expanded."""
     arrays = {"x": np.repeat(X[:1], 3, axis=0), "w": normal(3, 4, 5), "b": normal(4, 5)}
     program = SETTINGS["two layers"].program
-    point = point_of(program, arrays, layouts=dict.fromkeys(arrays, layout))
+    return program, point_of(program, arrays, layouts=dict.fromkeys(arrays, layout))
+
+
+@pytest.mark.parametrize(
+    "layout, route",
+    [(k, r) for k in LAYOUTS for r in TORCH.routes if (k, r) != ("expanded", "torch.func.jvp")],
+)
+def test_gradient_in_any_layout(layout: Layout, route: str) -> None:
+    """The derivative does not depend on the layout, and has the shape of the input."""
+    program, point = in_layout(layout)
     forward = route in TORCH.forward_routes
     expected = reference(program, point, "jvp" if forward else "vjp")
     for name, found in TORCH.derivative(route, program, point).derivatives.items():
         assert close(found, expected[("t." if forward else "grad.") + name])
+
+
+def test_forward_mode_of_expanded_memory_is_not_offered() -> None:
+    """Torch refuses a tangent for a tensor whose elements share memory."""
+    with pytest.raises(NotOfferedError, match="single memory location"):
+        TORCH.derivative("torch.func.jvp", *in_layout("expanded"))
 
 
 def test_accumulation_holds() -> None:
@@ -65,24 +77,23 @@ class _Forgets(torch.autograd.Function):
     calls = 0
 
     @staticmethod
-    def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+    def forward(_: object, x: torch.Tensor) -> torch.Tensor:
         """The identity."""
         return x.clone()
 
     @staticmethod
-    def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(_: object, gradient: torch.Tensor) -> torch.Tensor:
         """The identity at the first call, zero later."""
         _Forgets.calls += 1
         return gradient * (_Forgets.calls < 2)
 
 
 @pytest.fixture
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Torch's exp, replaced by a function whose backward forgets."""
     operations = dict(torch_routes.tensors.OPERATIONS) | {"exp": lambda x: _Forgets.apply(x)}
     monkeypatch.setattr(torch_routes.tensors, "OPERATIONS", operations)
     _Forgets.calls = 0
-    yield
 
 
 @pytest.mark.usefixtures("forgetful")

@@ -37,14 +37,14 @@ def test_document(run: Run) -> None:
     assert document["schema_version"] == 1
     assert document["status"] == 2
     assert document["environment"]["jax"] == "0.10.2"
-    assert document["counts"]["failing"] == 8
+    assert document["counts"]["failing"] == 9
     assert document["counts"]["known"] == 1
     assert document["counts"]["verdicts"]["wrong"] == 6
     assert sum(len(r["findings"]) for r in document["results"]) == document["counts"]["findings"]
     assert document["results"][2]["findings"][0]["observed"] == "Infinity"
     assert document["results"][2]["findings"][1]["observed"] == "NaN"
     failing = [f for r in document["results"] for f in r["findings"] if f["fails"]]
-    assert len(failing) == 8
+    assert len(failing) == 9
 
 
 def test_only_timing_differs(run: Run) -> None:

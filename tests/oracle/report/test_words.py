@@ -35,5 +35,7 @@ def test_number(value: float, dtype: str, text: str) -> None:
 
 
 def test_bits_are_never_rounded_up() -> None:
-    """Half a bit is none, and there are no negative ones."""
-    assert (bits(10.9), bits(-3.0)) == ("10", "0")
+    """Half a bit is none, there are no negative ones, and tenths tell apart what looks alike."""
+    assert bits(10.9, 22.3) == ("10", "22")
+    assert bits(-3.0, 5.99) == ("0", "5")
+    assert bits(19.19, 19.89) == ("19.1", "19.8")

@@ -67,7 +67,9 @@ class TestUnknown:
         assert codes.tolist() == [truth.UNKNOWN, truth.FALSE, truth.TRUE]
 
     def test_real_to_int(self) -> None:
-        """Truncation is exact where the ball holds one integer part, and noted as undecided where it does not."""
+        """Truncation is exact where the ball holds one integer part, and noted as undecided where it does
+        not.
+        """
         arithmetic = Balls()
         found = arithmetic.convert(balls(arb("-2.7"), arb("2.7"), arb(3)), "real", "int")
         assert found.tolist() == [-2, 2, 3]

@@ -1,4 +1,6 @@
-"""Every derivative in the table is proved, to the second order, against derivatives that use none of its rules."""
+"""Every derivative in the table is proved, to the second order, against derivatives that use none of its
+rules.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,13 @@ def calls() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("operation", "sample"), calls())
+@pytest.mark.parametrize("operation, sample", calls())
 def test_first_order(operation: str, sample: Sample) -> None:
     """JVP and VJP are the derivative of the values, and the float64 tier is a few roundings away."""
     prove_first_order(operation, sample)
 
 
-@pytest.mark.parametrize(("operation", "sample"), calls())
+@pytest.mark.parametrize("operation, sample", calls())
 def test_second_order(operation: str, sample: Sample) -> None:
     """The derivative of the gradient Program is the derivative of its values."""
     prove_second_order(operation, sample)
