@@ -66,7 +66,7 @@ class Precision:
         """Float64 values rounded to this format, to nearest, ties to even; overflow becomes infinite.
 
         >>> BFLOAT16.round([1.00390625, 3e38]).tolist()
-        [1.0, 2.9991682360482096e+38]
+        [1.0, 3.00405527047391e+38]
         """
         array = np.asarray(values, dtype=np.float64)
         if self.name == "float64":

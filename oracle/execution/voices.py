@@ -31,9 +31,11 @@ def finite_difference_findings(
 ) -> Iterator[Finding]:
     """The framework's own forward, differenced along one random direction, held to the certified gradient.
 
-    Nothing in formats below float64, at kinks, and where the ladder of steps shows no plateau.
+    Nothing in formats below float64, at kinks, where the ladder of steps shows no plateau, and where the user stops
+    a gradient, of which values know nothing.
     """
-    if where.point.dtype != "float64" or not where.point.wrt or certificate.kinks:
+    stopped = any(node.op == "stop_gradient" for _, node in where.program)
+    if where.point.dtype != "float64" or not where.point.wrt or certificate.kinks or stopped:
         return
     gradient = {n: certificate.centers[GRADIENT + n] for n in where.point.wrt}
     if not all(np.isfinite(g).all() for g in gradient.values()):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from oracle.judge.rule import Comparison, Strength, compare, inside, strength
-from oracle.judge.subgradients import Decision, Membership, NoLimitError, describe_limits, locate
+from oracle.judge.subgradients import Decision, Membership, NoLimitError, describe_limits, locate, locate_between
 from oracle.judge.verdict import Verdict
 from reference_engine.arithmetic.balls import midpoints, plain
 from reference_engine.certify import Certificate, cost
+from reference_engine.differentiate import DIRECTION, TANGENT
 from reference_engine.limits import Approach, limit
 
 Values = npt.NDArray[np.float64]
 
 LIMIT_WORK = 20_000_000
 """Element-operations that the search for limits may spend on one route (some seconds at 4096 bits)."""
+
+FORWARD_PAIRS = 6
+"""Opposite pairs of directions tried for a JVP at a kink."""
 
 LARGEST_HULL = 2_000
 """Elements of a gradient beyond which no convex hull is searched: the linear algebra would take minutes."""
@@ -167,8 +171,12 @@ def _judge_at_kink(
     vector = np.concatenate([np.where(np.isfinite(observed[n]), observed[n], 0.0).ravel() for n in names])
     allowed = np.concatenate([np.nan_to_num(compared[n].allowed, posinf=0.0).ravel() for n in names])
     finite = all(np.isfinite(observed[n]).all() for n in names)
+    forward = any(n.startswith(TANGENT) for n in names)
+    search = locate_between if forward else locate
+    directions = _along_tangents(certificate, inputs, wrt, names, seed) if forward else _limits(
+        certificate, inputs, wrt, names)
     try:
-        decision = locate(vector, _kink_allowance(certificate, allowed), _limits(certificate, inputs, wrt, names), seed)
+        decision = search(vector, _kink_allowance(certificate, allowed), directions, seed)
     except NoLimitError as reason:
         return all_say(Verdict.SINGULAR, str(reason), "none") if "undecided" not in str(reason) else all_say(
             Verdict.UNDECIDED, str(reason), "none")
@@ -197,17 +205,15 @@ def _kink_allowance(certificate: Certificate, allowed: Values) -> Values:
 def _limits(
     certificate: Certificate, inputs: Mapping[str, npt.NDArray[np.generic]], wrt: Sequence[str], names: Sequence[str]
 ) -> Callable[[Values], Values | None]:
-    """The limiting derivative along a direction; the last direction's elements fill the inputs in turn."""
+    """The limiting derivative as a function of a direction in the space of all inputs."""
     shapes = {n: np.shape(inputs[n]) for n in wrt}
-    total = sum(int(np.prod(s, dtype=np.int64)) for s in shapes.values())
 
     def function(direction: Values) -> Values | None:
-        flat = np.resize(direction, total)
         split: dict[str, Values] = {}
         start = 0
         for n, shape in shapes.items():
             count = int(np.prod(shape, dtype=np.int64))
-            split[n] = flat[start : start + count].reshape(shape)
+            split[n] = direction[start : start + count].reshape(shape)
             start += count
         found = limit(certificate.program, inputs, split, certificate.enclosures, names)
         if found.approach is Approach.OUTSIDE:
@@ -226,15 +232,36 @@ def _limits(
     return function
 
 
-def _sites(certificate: Certificate) -> int:
-    """Independent choices at this point: conditions that are met, each as often as it has elements."""
+def _along_tangents(
+    certificate: Certificate,
+    inputs: Mapping[str, npt.NDArray[np.generic]],
+    wrt: Sequence[str],
+    names: Sequence[str],
+    seed: int,
+) -> Iterator[Values]:
+    """Limits of a JVP: first along the tangent and against it, which are the extremes of a maximum's slopes, then
+    along random directions."""
+    function = _limits(certificate, inputs, wrt, names)
+    generator = np.random.default_rng(seed)
+    tangent = np.concatenate([np.asarray(inputs[TANGENT + n], dtype=float).ravel() for n in wrt])
+    for k in range(FORWARD_PAIRS):
+        random = generator.uniform(0.5, 1.5, tangent.size) * generator.choice([-1.0, 1.0], tangent.size)
+        direction = tangent + 2.0**-12 * random if k == 0 else random
+        yield from (g for g in (function(direction), function(-direction)) if g is not None)
+
+
+def _several_choices(certificate: Certificate) -> bool:
+    """Whether the gradient mixes more than one choice of a slope: several operations at a kink, one in several
+    elements, or a second derivative, into which one choice enters twice."""
     nodes = certificate.program.nodes
-    sites: dict[int, int] = {}
+    if any(name.startswith(DIRECTION) for name in certificate.program.input_names):
+        return True
+    sites: dict[tuple[int | None, int], int] = {}
     for kink in certificate.kinks:
         node = nodes[kink.node]
         source = node.inputs[-1] if node.op == "pick" else node.inputs[0]
-        sites[source] = max(sites.get(source, 0), kink.count)
-    return sum(sites.values())
+        sites[node.origin, source] = max(sites.get((node.origin, source), 0), kink.count)
+    return sum(sites.values()) > 1
 
 
 def _place(
@@ -277,7 +304,7 @@ def _place(
     if smooth and own:
         return say(Verdict.AGREE, "differentiable here: all limiting gradients coincide")
     reachable = bool(certificate.kinks) and inside(certificate, name, observed, widened=False)
-    if reachable and _sites(certificate) > 1:
+    if reachable and _several_choices(certificate):
         detail = "smooth here" if decision.membership is Membership.POINT else "not a mixture of limiting gradients"
         return say(Verdict.ARTIFACT, f"{detail}, but each kink's own convention is valid")
     return say(Verdict.WRONG, "outside the set of limiting gradients")

@@ -8,7 +8,7 @@ last word. Its own separating direction is sparse and needs a corner an element:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -31,6 +31,9 @@ PROBES = 6
 HULL_SLACK = 2.0**-30
 """Error of a convex combination found in float64, relative to the spread of the limits. Elements in which all
 limits coincide are held to the rounding that is allowed, not to this."""
+
+NOTHING = 1e-60
+"""Limits are taken 2^-800 beside the point: what is as small as that is 0 for a person."""
 
 SUM_WEIGHT = 1e3
 """Weight of the row that makes convex weights sum to 1 in the least squares, against elements of size 1."""
@@ -100,6 +103,25 @@ def locate(
     return Decision(Membership.INSIDE if inside else Membership.OUTSIDE, limits)
 
 
+def locate_between(vector: Vector, allowed: Vector, limits: Iterable[Vector], seed: int = 0) -> Decision:
+    """Decide whether each element of ``vector`` lies in the range of its limits.
+
+    For a JVP, whose elements are functions of their own: the range is exact for each, their combination is not
+    looked at. ``seed`` is not used; the signature is that of :func:`locate`.
+    """
+    rows = list(limits)
+    if not rows:
+        return Decision(Membership.UNKNOWN, np.zeros((0, vector.size)))
+    found = np.array(rows)
+    low, high = found.min(axis=0), found.max(axis=0)
+    slack = np.maximum(allowed, HULL_SLACK * (high - low))
+    if ((vector >= low - slack) & (vector <= high + slack)).all():
+        return Decision(Membership.INSIDE, found)
+    fixed = high - low <= np.maximum(2 * allowed, np.finfo(float).tiny)
+    off = np.abs(vector - found[0]) > allowed
+    return Decision(Membership.POINT if (fixed & off).any() else Membership.OUTSIDE, found)
+
+
 def _nearest(vector: Vector, limits: Vector) -> Vector:
     """The point of the hull nearest to ``vector`` (non-negative least squares with the weights' sum as a row)."""
     size = max(float(np.abs(limits).max(initial=0.0)), float(np.abs(vector).max()), np.finfo(float).tiny)
@@ -128,5 +150,5 @@ def _feasible(vector: Vector, limits: Vector, slack: Vector) -> bool:
 def describe_limits(limits: Sequence[Vector] | Vector, index: int) -> str:
     """The range of one element over the limits, for a person."""
     column = np.asarray(limits)[:, index]
-    low, high = float(column.min()), float(column.max())
-    return f"[{low:.6g}, {high:.6g}]" if low != high else f"{low:.6g}"
+    low, high = (0.0 if abs(v) < NOTHING else float(v) for v in (column.min(), column.max()))
+    return f"[{low:.6g}, {high:.6g}]" if not np.isclose(low, high, rtol=1e-14, atol=0) else repr(high)

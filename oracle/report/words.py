@@ -68,7 +68,7 @@ def number(value: float, dtype: str = "float64") -> str:
 
 
 def bits(agreed: float, expected: float) -> tuple[str, str]:
-    """Binary digits that agree and that were expected, rounded down; to a tenth where whole digits look alike.
+    """Binary digits that agree and that were expected, rounded down; to a tenth where they look alike.
 
     >>> bits(11.9, 22.3), bits(19.12, 19.87)
     (('11', '22'), ('19.1', '19.8'))

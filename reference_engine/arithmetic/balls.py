@@ -332,7 +332,8 @@ class Balls:
             case "gather_sorted" | "gather_max":
                 slots = np.take_along_axis(x, order, axis=-1)
             case "scatter_max":
-                slots = np.where(places == key.shape[-1] - 1, x[..., None], ZERO)
+                slots = np.full(key.shape, ZERO, dtype=object)
+                slots[..., -1] = x
             case _:
                 slots = x
         self._note(ties.mixed(slots, groups), undecided=False)

@@ -47,7 +47,7 @@ def seed(values: Values, direction: Values | None = None) -> Values:
     """Jets ``x + v t`` of float64 arrays; constant where there is no direction.
 
     >>> with jets(2, 53):
-    ...     (seed(np.array(3.0), np.array(1.0)) ** 2).item()
+    ...     seed(np.array(3.0), np.array(1.0)) ** 2
     9.00000000000000 + 6.00000000000000*x + 1.00000000000000*x^2 + O(x^3)
     """
     moves = np.zeros(values.shape) if direction is None else direction
@@ -211,7 +211,8 @@ class Taylor:
     def pick(self, x: Values, key: Values, how: str) -> Values:
         """Move values as sorting ``key`` would."""
         moved = pick_by(x, self.order(key), how)
-        return np.where(np.equal(moved, 0), ZERO, moved) if how == "scatter_max" else moved
+        # places that nothing was moved to hold the integer 0
+        return _array(moved.shape, [ZERO if isinstance(v, int) else v for v in moved.ravel().tolist()])
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
         """Never: there are no power series of matrices here."""

@@ -29,18 +29,18 @@ def encode(values: npt.NDArray[np.bool_]) -> Codes:
 
 def here(codes: Codes) -> npt.NDArray[np.bool_]:
     """Whether the condition holds at the point; where that is unknown, True."""
-    return (codes & HERE_TRUE) != 0
+    return np.asarray((codes & HERE_TRUE) != 0)
 
 
 def undecided(codes: Codes) -> npt.NDArray[np.bool_]:
     """Where the condition at the point itself is not known."""
     mask = HERE_TRUE | HERE_FALSE
-    return (codes & mask) == mask
+    return np.asarray((codes & mask) == mask)
 
 
 def touched(codes: Codes) -> npt.NDArray[np.bool_]:
     """Where an arbitrarily small step could change the condition."""
-    return (codes & BOTH_NEAR) == BOTH_NEAR
+    return np.asarray((codes & BOTH_NEAR) == BOTH_NEAR)
 
 
 def forget_ties(codes: Codes) -> Codes:

@@ -22,7 +22,7 @@ def _matrix(name: str, x: Tensor) -> Tensor:
 def _symmetric(name: str, x: Tensor) -> Tensor:
     """The symmetric part: the function of symmetric matrices is continued to all as a function of it."""
     check_square(name, x.shape)
-    return (real(x) + xp.matrix_transpose(real(x))) / 2
+    return (real(x) + xp.matrix_transpose(real(x))) / 2  # type: ignore[no-any-return]
 
 
 def _system(name: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,7 +32,7 @@ def _system(name: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
     try:
         stack = tuple(int(n) for n in np.broadcast_shapes(x1.shape[:-2], right.shape[:-2]))
     except ValueError:
-        stack = None  # type: ignore[assignment]
+        stack = None
     if right.ndim < 2 or stack is None or right.shape[-2] != x1.shape[-1]:
         msg = f"{name}: shapes {x1.shape} and {x2.shape} do not fit"
         raise ProgramError(msg)
@@ -40,7 +40,7 @@ def _system(name: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _as_right_side(found: Tensor, x2: Tensor) -> Tensor:
-    return xp.reshape(found, shape=found.shape[:-1]) if x2.ndim == 1 else found  # type: ignore[no-any-return]
+    return xp.reshape(found, shape=found.shape[:-1]) if x2.ndim == 1 else found
 
 
 @composite("linalg")
@@ -230,4 +230,4 @@ def cross(x1: Tensor, x2: Tensor, axis: int = -1) -> Tensor:
         raise ProgramError(msg)
     ahead = [xp.roll(x, shift=-1, axis=axis) for x in (x1, x2)]
     behind = [xp.roll(x, shift=1, axis=axis) for x in (x1, x2)]
-    return ahead[0] * behind[1] - behind[0] * ahead[1]
+    return ahead[0] * behind[1] - behind[0] * ahead[1]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The one product with sums: every matrix product, einsum and convolution is a contraction of two operands."""
+"""The one product with sums: matrix products, einsum and convolutions are contractions of two operands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def _type(types: Sequence[TensorType], at: Mapping[str, Attr]) -> TensorType:
     for labels, t in zip((at["left"], at["right"]), types, strict=True):
         for c, n in zip(labels, t.shape, strict=True):
             if extent.setdefault(c, n) != n:
-                msg = f"contraction {at['left']},{at['right']}->{at['out']}: {types[0]} and {types[1]} do not fit"
+                spec = f"{at['left']},{at['right']}->{at['out']}"
+                msg = f"contraction {spec}: {types[0]} and {types[1]} do not fit"
                 raise ProgramError(msg)
     return TensorType(tuple(extent[c] for c in at["out"]), "real")
 
@@ -38,11 +39,13 @@ def contract(a: Tensor, b: Tensor, left: str, right: str, out: str) -> Tensor:
     return xp.contract(a, b, left=left, right=right, out=out)  # type: ignore[no-any-return]
 
 
-def _jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     first = None if t[0] is None else xp.contract(t[0], p[1], **at)
     second = None if t[1] is None else xp.contract(p[0], t[1], **at)
     if first is None or second is None:
-        return second if first is None else first  # type: ignore[no-any-return]
+        return second if first is None else first
     return first + second  # type: ignore[no-any-return]
 
 
@@ -52,7 +55,9 @@ def _transposed(c: Tensor, fixed: Tensor, at: Mapping[str, Attr], side: str) -> 
     return contract(c, fixed, at["out"], other, shared)
 
 
-def _transpose(c: Tensor, o: Sequence[Tensor | TensorType], at: Mapping[str, Attr]) -> Sequence[Tensor | None]:
+def _transpose(
+    c: Tensor, o: Sequence[Tensor | TensorType], at: Mapping[str, Attr]
+) -> Sequence[Tensor | None]:
     a, b = o
     return [
         _transposed(c, b, at, "left") if isinstance(b, Tensor) else None,
@@ -68,8 +73,12 @@ register(
             "contract",
             ("x1", "x2"),
             {"left": "", "right": "", "out": ""},
-            describe("sum of products over the labels that both have and the result lacks.", "bilinear: the other "
-                     "operand.", "nowhere.", "none needed."),
+            describe(
+                "sum of products over the labels that both have and the result lacks.",
+                "bilinear: the other operand.",
+                "nowhere.",
+                "none needed.",
+            ),
         ),
         infer=_type,
         evaluate=lambda ar, values, at: ar.contract(values[0], values[1], specification(at)),
@@ -78,4 +87,3 @@ register(
         internal=True,
     )
 )
-

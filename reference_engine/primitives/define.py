@@ -96,7 +96,9 @@ def elementwise(
         Primitive(
             name,
             family,
-            prototype(name, operands, attrs or {}, describe(definition, derivative, not_differentiable, conventions)),
+            prototype(
+                name, operands, attrs or {}, describe(definition, derivative, not_differentiable, conventions)
+            ),
             infer=infer,
             evaluate=evaluate,
             jvp=jvp,

@@ -1,4 +1,4 @@
-"""Moving elements by integer position: every kind of indexing is ``gather``, its transpose ``scatter_add``."""
+"""Moving elements by integer position: all indexing is ``gather``, and its transpose ``place``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ def _gather(ar: Arithmetic, values: Sequence[Values], at: Mapping[str, Attr]) ->
     x, index = values
     flat = x.reshape(*x.shape[: ar.lead], -1)
     if flat.shape[-1] == 0:
-        return flat[..., np.zeros(index.shape, dtype=np.int64)] if index.size else np.empty(
-            x.shape[: ar.lead] + index.shape, dtype=x.dtype
+        return (
+            flat[..., np.zeros(index.shape, dtype=np.int64)]
+            if index.size
+            else np.empty(x.shape[: ar.lead] + index.shape, dtype=x.dtype)
         )
     return flat[..., index]
 
 
-def _gather_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _gather_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     return None if t[0] is None else xp.gather(t[0], p[1])
 
 
@@ -73,7 +77,9 @@ def _place(ar: Arithmetic, values: Sequence[Values], at: Mapping[str, Attr]) -> 
     return out.reshape(out.shape[: ar.lead] + at["shape"])
 
 
-def _place_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _place_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     return None if t[0] is None else xp.place(t[0], p[1], shape=at["shape"])
 
 

@@ -112,7 +112,7 @@ _of_systems(
     Matrices(np.linalg.solve, matrices.solve, (2, 2)),
     {},
     _system_jvp,
-    lambda c, o, at: [None, xp.linear_system(turned(o[0]), c)],  # type: ignore[arg-type]
+    lambda c, o, at: [None, xp.linear_system(turned(o[0]), c)],
     describe("the x with a x = b.", "a^-1 (db - da x).", "at singular a.", "none needed."),
 )
 
@@ -145,7 +145,7 @@ _of_systems(
     _triangular_jvp,
     lambda c, o, at: [
         None,
-        xp.triangular_system(turned(o[0]), c, lower=not at["lower"], unit_diagonal=at["unit_diagonal"]),  # type: ignore[arg-type]
+        xp.triangular_system(turned(o[0]), c, lower=not at["lower"], unit_diagonal=at["unit_diagonal"]),
     ],
     describe("the x with a x = b, reading one triangle of a.", "a^-1 (db - da x), da within the triangle.",
              "at a zero on the diagonal.", "none needed."),

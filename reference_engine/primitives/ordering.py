@@ -17,7 +17,9 @@ _OPPOSITE = {
 }
 
 
-def _sort_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _sort_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     return None if t[0] is None else xp.pick(t[0], p[0], how="gather_sorted")
 
 
@@ -46,7 +48,12 @@ register(
     Primitive(
         "order_last",
         "ordering",
-        prototype("order_last", ("x",), {}, describe("stable argsort along the last axis.", "none.", "ties.", "none.")),
+        prototype(
+            "order_last",
+            ("x",),
+            {},
+            describe("stable argsort along the last axis.", "none.", "ties.", "none."),
+        ),
         infer=lambda types, at: TensorType(types[0].shape, "int"),
         evaluate=lambda ar, values, at: ar.order(values[0]),
         internal=True,
@@ -65,11 +72,15 @@ def _pick_type(types: Sequence[TensorType], at: Mapping[str, Attr]) -> TensorTyp
             return x
 
 
-def _pick_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _pick_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     return None if t[0] is None else xp.pick(t[0], p[1], how=at["how"])
 
 
-def _pick_transpose(c: Tensor, o: Sequence[Tensor | TensorType], at: Mapping[str, Attr]) -> Sequence[Tensor | None]:
+def _pick_transpose(
+    c: Tensor, o: Sequence[Tensor | TensorType], at: Mapping[str, Attr]
+) -> Sequence[Tensor | None]:
     return [xp.pick(c, o[1], how=_OPPOSITE[at["how"]]), None]
 
 

@@ -47,7 +47,7 @@ linear_map(
     {"axis": 0},
     _cumsum_type,
     lambda ar, x, at: ar.cumsum(x, at["axis"] % (x.ndim - ar.lead)),
-    lambda c, t, at: xp.flip(xp.cumsum(xp.flip(c, axis=at["axis"]), axis=at["axis"]), axis=at["axis"]),  # type: ignore[no-any-return]
+    lambda c, t, at: xp.flip(xp.cumsum(xp.flip(c, axis=at["axis"]), axis=at["axis"]), axis=at["axis"]),
     "the running sum along an axis.",
     family="reduction",
 )
@@ -64,7 +64,9 @@ def _max(ar: Arithmetic, values: Sequence[Values], at: Mapping[str, Attr]) -> Va
     return ar.extremum(values[0])
 
 
-def _max_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+def _max_jvp(
+    p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+) -> Tensor | None:
     return None if t[0] is None else xp.pick(t[0], p[0], how="gather_max")
 
 

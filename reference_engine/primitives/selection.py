@@ -86,7 +86,7 @@ def _choice(name: str, *, slope: bool, documentation: str) -> None:
 
     def jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, attrs: Any) -> Tensor | None:
         a, b = (zero_like(out) if v is None else v for v in t[1:])
-        return None if t[1] is None and t[2] is None else xp.select(p[0], a, b)  # type: ignore[no-any-return]
+        return None if t[1] is None and t[2] is None else xp.select(p[0], a, b)
 
     def transpose(c: Tensor, o: Sequence[Tensor | TensorType], attrs: Any) -> list[Tensor | None]:
         zero = zero_like(c)

@@ -28,18 +28,22 @@ def linear_map(
 ) -> None:
     """Register an operation that is linear in its one operand; its tangent is itself."""
 
-    def jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]) -> Tensor | None:
+    def jvp(
+        p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at: Mapping[str, Attr]
+    ) -> Tensor | None:
         return None if t[0] is None else getattr(xp, name)(t[0], **at)
 
     register(
         Primitive(
             name,
             family,
-            prototype(name, ("x",), attrs, describe(definition, "linear: itself.", "nowhere.", "none needed.")),
+            prototype(
+                name, ("x",), attrs, describe(definition, "linear: itself.", "nowhere.", "none needed.")
+            ),
             infer=lambda types, at: infer(types[0], at),
             evaluate=lambda ar, values, at: evaluate(ar, values[0], at),
             jvp=jvp,
-            transpose=lambda c, o, at: [transpose(c, o[0], at)],  # type: ignore[arg-type]
+            transpose=lambda c, o, at: [transpose(c, o[0], at)],
             internal=internal,
         )
     )
@@ -47,7 +51,9 @@ def linear_map(
 
 def _shape_attr(name: str, shape: Attr) -> tuple[int, ...]:
     values = (shape,) if isinstance(shape, int) else shape
-    if not isinstance(values, tuple) or not all(isinstance(n, int) and not isinstance(n, bool) for n in values):
+    if not isinstance(values, tuple) or not all(
+        isinstance(n, int) and not isinstance(n, bool) for n in values
+    ):
         msg = f"{name}: shape must be a tuple of integers, found {shape!r}"
         raise ProgramError(msg)
     return values
@@ -72,7 +78,7 @@ linear_map(
     lambda ar, x, at: x.reshape(
         x.shape[: ar.lead] + reshaped("reshape", TensorType(x.shape[ar.lead :]), at["shape"])
     ),
-    lambda c, t, at: xp.reshape(c, shape=t.shape),  # type: ignore[no-any-return]
+    lambda c, t, at: xp.reshape(c, shape=t.shape),
     "the same elements in row-major order in another shape; one extent may be -1.",
 )
 
@@ -100,9 +106,7 @@ linear_map(
     {"axes": None},
     lambda t, at: TensorType(tuple(t.shape[a] for a in _permutation(t, at["axes"])), t.kind),
     _transposed,
-    lambda c, t, at: xp.transpose(  # type: ignore[no-any-return]
-        c, axes=tuple(int(i) for i in np.argsort(_permutation(t, at["axes"])))
-    ),
+    lambda c, t, at: xp.transpose(c, axes=tuple(int(i) for i in np.argsort(_permutation(t, at["axes"])))),
     "the axes in another order; all reversed by default.",
 )
 
@@ -128,7 +132,9 @@ def _broadcast(ar: Arithmetic, x: Values, at: Mapping[str, Attr]) -> Values:
 
 def _unbroadcast(c: Tensor, t: TensorType, at: Mapping[str, Attr]) -> Tensor:
     extra = c.ndim - t.rank
-    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(t.shape) if n == 1 and c.shape[extra + i] != 1)
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, n in enumerate(t.shape) if n == 1 and c.shape[extra + i] != 1
+    )
     summed = xp.reduce_sum(c, axes=axes) if axes else c
     return xp.reshape(summed, shape=t.shape) if summed.shape != t.shape else summed
 
@@ -210,4 +216,3 @@ register(
         transpose=_concatenate_transpose,
     )
 )
-

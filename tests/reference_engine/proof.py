@@ -81,7 +81,7 @@ def by_differences(program: Program, point: Point, directions: Point) -> dict[st
     center = as_balls(program, point)
     sides = []
     for step in (STEP, -STEP):
-        moved = {name: center[name] + exact(v) * step for name, v in directions.items()}
+        moved = {n: np.asarray(center[n] + exact(v) * step, dtype=object) for n, v in directions.items()}
         sides.append(in_balls(program, center | moved))
     return {name: (all_plain(sides[0][name]) - all_plain(sides[1][name])) / (2 * STEP) for name in sides[0]}
 

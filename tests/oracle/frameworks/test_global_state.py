@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -62,10 +66,23 @@ def test_inputs_are_not_touched(framework: Framework) -> None:
     assert not any((d == 99.0).any() for d in again.derivatives.values())
 
 
-def test_cache_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_cache_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment says where compiled functions are kept."""
     monkeypatch.setenv("ORACLE_CACHE_DIR", str(tmp_path))
     assert str(cache_folder()).startswith(str(tmp_path))
     monkeypatch.delenv("ORACLE_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder().as_posix() == "/somewhere/oracle/jax"
+
+
+def test_compiled_functions_are_kept(tmp_path: Path) -> None:
+    """What a run compiles lies in the folder for the next one."""
+    code = (
+        "import numpy as np; from oracle.frameworks.jax_framework import JaxFramework, keep_compiled; "
+        "from tests.oracle.frameworks.setting import SETTINGS, point_of; keep_compiled(); "
+        "s = SETTINGS['worked example']; point = point_of(s.program, s.arrays); "
+        "JaxFramework().derivative('jax.jit', s.program, point)"
+    )
+    environment = dict(os.environ) | {"ORACLE_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert list((tmp_path / "jax").iterdir())

@@ -51,16 +51,19 @@ def agreeing(case: str, framework: str, **changes: object) -> Finding:
 def run() -> Run:
     """A run with some of everything."""
     torch_error = agreeing(
-        "kinks/strided", "torch", verdict=Verdict.ERROR, detail=TRACEBACK, rho=None, reference=None, observed=None,
+        "kinks/strided", "torch", verdict=Verdict.ERROR, detail=TRACEBACK, rho=None,
+        reference=None, observed=None,
         bits_agreed=None, bits_expected=None, index=None, elements=0, tier="none", argument="gradient",
     )  # fmt: skip
     crash = agreeing(
-        "models/lstm", "jax", verdict=Verdict.CRASH, argument="-", rho=None, reference=None, observed=None, index=None,
+        "models/lstm", "jax", verdict=Verdict.CRASH, argument="-", rho=None,
+        reference=None, observed=None, index=None,
         bits_agreed=None, bits_expected=None, elements=0, tier="none",
         detail="the process was ended by SIGSEGV in backend_compile (compiler.py, line 362)",
     )  # fmt: skip
     imprecise = agreeing(
-        "operations/lgamma", "torch", verdict=Verdict.IMPRECISE, rho=1.73, bits_agreed=19.1, bits_expected=19.89,
+        "operations/lgamma", "torch", verdict=Verdict.IMPRECISE, rho=1.73,
+        bits_agreed=19.1, bits_expected=19.89,
         failing_elements=1, detail="the error shrinks with the precision",
     )  # fmt: skip
     pole = {"verdict": Verdict.SINGULAR, "tier": "limit", "elements": 1, "index": ()}
