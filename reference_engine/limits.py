@@ -18,7 +18,7 @@ from flint import arb, fmpz
 from reference_engine.arithmetic import Values
 from reference_engine.arithmetic.balls import Balls, hull, plain, precision
 from reference_engine.certify import ball_inputs
-from reference_engine.evaluate import dependents, evaluate
+from reference_engine.evaluate import differentiated, evaluate
 from reference_engine.program import Program
 
 LADDER = ((200, 1024), (400, 2048), (800, 4096))
@@ -96,7 +96,7 @@ def _rung(
             shifted = np.empty(d.shape, dtype=object)
             shifted.ravel()[:] = flat
             moved[name] = shifted
-        active = dependents(program, list(direction))
+        active = differentiated(program, list(direction))
         values = evaluate(program, moved, Balls(active=active, resolve_ties=True))
         return {
             n: values[i]

@@ -29,6 +29,11 @@ from reference_engine.program import (
 )
 
 
+CHOOSING = frozenset({"select", "where", "pick", "maximum", "minimum", "abs", "reduce_max", "sort_last"})
+"""Operations that choose at a kink. Two of them that a person wrote separately may choose differently: they are not
+shared even where they are equal (torch's clip at its bound gives 1, its maximum one half)."""
+
+
 class Builder:
     """Nodes of a Program under construction.
 
@@ -41,7 +46,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.origin: int | None = None
         self.line: int | None = None
-        self._known: dict[Node, int] = {}
+        self._known: dict[tuple[Node, int | None], int] = {}
 
     def add(
         self,
@@ -57,12 +62,13 @@ class Builder:
         items = tuple(sorted((attrs or {}).items()))
         node = Node(op, tuple(inputs), type_, items, output, name, self.line, self.origin)
         share = op != "input" and not self.surface
-        if share and node in self._known:
-            return Tensor(self, self._known[node])
+        key = (node, self.origin if op in CHOOSING else None)
+        if share and key in self._known:
+            return Tensor(self, self._known[key])
         self.nodes.append(node)
         index = len(self.nodes) - 1
         if share:
-            self._known[node] = index
+            self._known[key] = index
         return Tensor(self, index)
 
     def input(self, name: str, type_: TensorType) -> Tensor:

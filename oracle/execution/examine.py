@@ -14,6 +14,7 @@ from oracle.execution.gauge import in_gauge_of
 from oracle.execution.expectations import check_expectations
 from oracle.execution.known import unmet, with_expectations
 from oracle.execution.points import Bench, bench
+from oracle.execution.range import leaves_range
 from oracle.execution.record import CaseResult
 from oracle.execution.scaling import explained_by_arithmetic
 from oracle.execution.stage import NOWHERE, Stage, entering
@@ -216,6 +217,8 @@ def _finding(
     verdict: Verdict,
     detail: str,
 ) -> Finding:
+    if verdict is Verdict.NONFINITE and (reason := leaves_range(where)):
+        verdict, detail = Verdict.ILL_CONDITIONED, reason
     flat = judged.index
     rho = float(judged.comparison.rho.ravel()[flat]) if flat is not None else None
     return Finding(
@@ -249,6 +252,7 @@ def _bits(judged: Judgement, error: Array) -> float | None:
 def _contracts(case: Case, settings: Settings, framework: Framework) -> Iterator[Finding]:
     for name in case.contract:
         where = bench(case, case.dtypes[0], settings.seed, 1)
+        entering(Stage(framework.name, framework.version, f"contract {name}", where.point.dtype, 1))
         try:
             broken: Sequence[str] = framework.contract(name, case.program, where.point)
         except NotOfferedError:

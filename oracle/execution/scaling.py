@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oracle.execution.points import Bench, in_dtype
+from oracle.execution.stage import NOWHERE, Stage, entering
 from oracle.frameworks.protocol import Answer, Framework
 from oracle.judge.rule import compare
 from reference_engine.certify import Certificate, certify
@@ -76,10 +77,13 @@ def _rounded(where: Bench, dtype: str) -> Bench:
 
 def _ask(framework: Framework, route: str, where: Bench, output: str) -> npt.NDArray[np.float64] | None:
     ask = framework.derivative if where.order == 1 else framework.second_order
+    entering(Stage(framework.name, framework.version, route, where.point.dtype, where.order))
     try:
         return _part(ask(route, where.program, where.point), where, output)
     except Exception:  # noqa: BLE001 - no second answer, no excuse
         return None
+    finally:
+        entering(NOWHERE)
 
 
 def _part(answer: Answer, where: Bench, output: str) -> npt.NDArray[np.float64]:

@@ -21,6 +21,10 @@ Vector = npt.NDArray[np.float64]
 ROUNDS = 400
 """Linear programs at most: two corners each reach all of several hundred independent kinks."""
 
+PATIENCE, LONGEST_PATIENCE = 4, 40
+"""Random directions tried in a row without progress, besides one for each element: a corner of a median's hull lies
+where its element is neither the largest nor the smallest, which the separating direction never asks for."""
+
 TIE_BREAK = 2.0**-12
 """Random part of a separating direction: exact ones, such as (1, 1, 1) at a three-way tie, run along the kink."""
 
@@ -80,18 +84,23 @@ def locate(
         rows += _both_sides(direction, limit)
     if not rows:
         return Decision(Membership.UNKNOWN, np.zeros((0, size)))
+    idle = 0
     for _ in range(ROUNDS):
         limits = np.unique(np.array(rows), axis=0)
         slack = np.maximum(allowed, HULL_SLACK * np.ptp(limits, axis=0))
         residual = vector - _nearest(vector, limits)
         if (np.abs(residual) <= slack).all():
             return Decision(Membership.INSIDE, limits)
-        direction = residual / np.abs(residual).max()
-        found = _both_sides(direction + TIE_BREAK * generator.uniform(-1, 1, size), limit)
+        direction = residual / np.abs(residual).max() + TIE_BREAK * generator.uniform(-1, 1, size)
+        if idle:
+            direction = generator.uniform(0.5, 1.5, size) * generator.choice([-1.0, 1.0], size)
+        found = _both_sides(direction, limit)
         best = float((limits @ residual).max())
         reach = max((float(g @ residual) for g in found), default=-np.inf)
         rows += found
-        if reach <= best + HULL_SLACK * float(np.abs(residual) @ np.abs(limits).max(axis=0)):
+        progress = reach > best + HULL_SLACK * float(np.abs(residual) @ np.abs(limits).max(axis=0))
+        idle = 0 if progress else idle + 1
+        if idle > min(PATIENCE + size, LONGEST_PATIENCE):
             break
     limits = np.unique(np.array(rows), axis=0)
     spread = np.ptp(limits, axis=0)
