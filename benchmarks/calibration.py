@@ -1,7 +1,9 @@
-"""Is the noise model right on real kernels? ``python -m benchmarks.calibration`` prints rho and power as a table.
+"""Is the noise model right on real kernels? ``python -m benchmarks.calibration`` prints rho and power as a
+table.
 
-rho is the error of a correct kernel over the rounding that the judge allows: above 1 it would be a false alarm, far
-below 1 power is given away. Every gradient element and forward value of several random points is counted.
+rho is the error of a correct kernel over the rounding that the judge allows: above 1 it would be a false
+alarm, far below 1 power is given away. Every gradient element and forward value of several random points is
+counted.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ KERNELS = [
     Kernel("matmul k=1024", lambda a, b: a @ b, {"a": (6, 1024), "b": (1024, 6)}),
     Kernel("conv2d k=54", lambda x, w: xp.conv2d(x, w, padding=1), {"x": (2, 6, 8, 8), "w": (4, 6, 3, 3)}),
     Kernel("conv2d k=288", lambda x, w: xp.conv2d(x, w, padding=1), {"x": (1, 32, 6, 6), "w": (4, 32, 3, 3)}),
-    Kernel("layer_norm 64", lambda x, w, b: xp.layer_norm(x, (64,), w, b), {"x": (8, 64), "w": (64,), "b": (64,)}),
+    Kernel(
+        "layer_norm 64", lambda x, w, b: xp.layer_norm(x, (64,), w, b), {"x": (8, 64), "w": (64,), "b": (64,)}
+    ),
     Kernel("softmax 64", lambda x: xp.softmax(x, axis=-1), {"x": (8, 64)}),
     Kernel("log_softmax 64", lambda x: xp.log_softmax(x, axis=-1), {"x": (8, 64)}),
     Kernel("logsumexp 64", lambda x: xp.logsumexp(x, axis=-1), {"x": (8, 64)}),
@@ -74,13 +78,15 @@ def make_bench(kernel: Kernel, dtype: str, seed: int) -> Bench:
     generator = np.random.default_rng(seed)
     program = trace(kernel.function, {n: TensorType(s) for n, s in kernel.shapes.items()}, ["y"])
     scale = 3.0 if "gelu" in kernel.name or kernel.name in {"tanh", "sigmoid"} else 1.0
-    inputs = {n: np.asarray(precision.round(scale * generator.normal(size=s))) for n, s in kernel.shapes.items()}
+    inputs = {
+        n: np.asarray(precision.round(scale * generator.normal(size=s))) for n, s in kernel.shapes.items()
+    }
     cotangent = {"y": draw(program.output_types[0].shape, precision, generator)}
     return Bench(program, Point(inputs, tuple(inputs), dtype, cotangent, {}, {}, {}), precision, 1)
 
 
 def measure(kernel: Kernel, dtype: str, frameworks: list[Framework]) -> Iterator[Row]:
-    """rho and power of every framework's reverse mode on one kernel."""
+    """Rho and power of every framework's reverse mode on one kernel."""
     ratios: dict[str, list[Any]] = {f.name: [] for f in frameworks}
     powers: list[float] = []
     for seed in range(POINTS):
@@ -103,8 +109,8 @@ def measure(kernel: Kernel, dtype: str, frameworks: list[Framework]) -> Iterator
         if parts:
             rho = np.concatenate(parts)
             yield Row(
-                kernel.name, name, dtype, rho.size, float(np.median(rho)), float(rho.max()), int((rho > 1).sum()),
-                max(powers),
+                kernel.name, name, dtype, rho.size,
+                float(np.median(rho)), float(rho.max()), int((rho > 1).sum()), max(powers),
             )  # fmt: skip
 
 

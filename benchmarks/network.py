@@ -1,4 +1,6 @@
-"""How long the reference takes for a small network: ``python -m benchmarks.network`` prints medians in milliseconds."""
+"""How long the reference takes for a small network: ``python -m benchmarks.network`` prints medians in
+milliseconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Branches that rounding alone could turn: conditions, orders and jumps closer to their boundary than the noise."""
+"""Branches that rounding alone could turn: conditions, orders and jumps closer to their boundary than the
+noise.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from reference_engine.arithmetic.balls import midpoints
 from reference_engine.program import Node, Program
 
 MARGIN = 16.0
-"""A boundary within this many deviations may have been crossed: the factor of the judge's own rule. Without it
-509 of 509 branch flips of relu(a + b - c) next to 0 were called wrong."""
+"""A boundary within this many deviations may have been crossed: the factor of the judge's own rule. Without
+it 509 of 509 branch flips of relu(a + b - c) next to 0 were called wrong."""
 
 COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"})
 ORDERED = frozenset({"order_last", "sort_last", "reduce_max"})
@@ -22,19 +24,25 @@ JUMPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
 
 @dataclass(frozen=True)
 class Branches:
-    """``forced`` marks elements of comparisons that may have gone the other way; ``radii`` is by how much the keys
-    of an ordering or the argument of a jump may be off."""
+    """``forced`` marks elements of comparisons that may have gone the other way; ``radii`` is by how much
+    the keys of an ordering or the argument of a jump may be off.
+    """
 
     forced: Mapping[int, Values]
     radii: Mapping[int, Values]
 
 
 def near_branches(
-    program: Program, values: Sequence[Values], samples: Sequence[Values], scale: float, depends: frozenset[int]
+    program: Program,
+    values: Sequence[Values],
+    samples: Sequence[Values],
+    scale: float,
+    depends: frozenset[int],
 ) -> Branches:
     """Find the branches that the subject's arithmetic may have taken otherwise.
 
-    ``values`` are the nodes' balls, ``samples`` the perturbed runs and ``scale`` their size in the subject's noise.
+    ``values`` are the nodes' balls, ``samples`` the perturbed runs and ``scale`` their size in the subject's
+    noise.
     """
     forced: dict[int, Values] = {}
     radii: dict[int, Values] = {}
@@ -64,10 +72,12 @@ def _noise(index: int, values: Sequence[Values], samples: Sequence[Values], scal
     if values[index].dtype != object:
         return np.zeros(values[index].shape)
     spread = np.abs(samples[index] - midpoints(values[index])).max(axis=0) * scale
-    return np.nan_to_num(spread, nan=0.0, posinf=0.0)
+    return np.asarray(np.nan_to_num(spread, nan=0.0, posinf=0.0))
 
 
-def _close_comparison(node: Node, values: Sequence[Values], samples: Sequence[Values], scale: float) -> Values:
+def _close_comparison(
+    node: Node, values: Sequence[Values], samples: Sequence[Values], scale: float
+) -> Values:
     first, second = node.inputs
     exact = midpoints(np.asarray(_balls(values[first]) - _balls(values[second]), dtype=object))
     drawn = samples[first] - samples[second]
@@ -81,7 +91,7 @@ def _balls(value: Values) -> Values:
 
 def _orders_close(keys: Values, noise: Values) -> bool:
     """Whether two neighbors in the order could be exchanged; exact ties without noise do not count."""
-    if keys.shape[-1] < 2:  # noqa: PLR2004
+    if keys.shape[-1] < 2:
         return False
     order = np.argsort(keys, axis=-1)
     gap = np.diff(np.take_along_axis(keys, order, axis=-1), axis=-1)

@@ -29,15 +29,17 @@ NARROW = 2.0**-12
 """An enclosure is narrow enough when its radius is this part of the rounding that is allowed."""
 
 NOISE_FACTOR = 16.0
-"""Allowed error in units of the largest of 8 deviations. Against real kernels, gelu in float32 reached 1.14 times
-8 deviations; 16 costs one bit of power."""
+"""Allowed error in units of the largest of 8 deviations. Against real kernels, gelu in float32 reached 1.14
+times 8 deviations; 16 costs one bit of power."""
 
 SMALL_MOVE = 2.0**-7
-"""A result that magnified noise moves by more than this part of itself may not answer in proportion any more."""
+"""A result that magnified noise moves by more than this part of itself may not answer in proportion any
+more.
+"""
 
 KINK_WIDTH = 2.0**-60
-"""An enclosure wider than this part of its center is no point at 128 bits, but a set of slopes or a bad case of
-cancellation; its midpoint says nothing of the samples then."""
+"""An enclosure wider than this part of its center is no point at 128 bits, but a set of slopes or a bad case
+of cancellation; its midpoint says nothing of the samples then."""
 
 FLOOR_UNITS = 4.0
 """Allowed error in units of u |G| where the deviations happen to be smaller; without it 13 of 16,746 correct
@@ -48,9 +50,10 @@ elements were flagged."""
 class Certificate:
     """What is known of the outputs of one Program at one point, by output name.
 
-    ``enclosures`` are balls (float64 in the estimated tier), ``noise`` the largest deviation that roundings of the
-    subject's format cause. ``kinks`` says where a slope was chosen. ``widened`` are enclosures with every branch
-    open that rounding alone could turn, None if there is none. ``values`` are those of all nodes.
+    ``enclosures`` are balls (float64 in the estimated tier), ``noise`` the largest deviation that roundings
+    of the subject's format cause. ``kinks`` says where a slope was chosen. ``widened`` are enclosures with
+    every branch open that rounding alone could turn, None if there is none. ``values`` are those of all
+    nodes.
     """
 
     program: Program
@@ -68,7 +71,7 @@ class Certificate:
         """The largest error of each element that rounding explains."""
         size = np.abs(np.nan_to_num(self.centers[name]))
         floor = FLOOR_UNITS * self.subject.unit_roundoff * size
-        return np.maximum(NOISE_FACTOR * self.noise[name], floor)
+        return np.asarray(np.maximum(NOISE_FACTOR * self.noise[name], floor))
 
 
 def cost(program: Program) -> int:
@@ -94,12 +97,15 @@ def certify(
 ) -> Certificate:
     """Evaluate a (derivative) Program in balls, and its noise scale in the subject's format.
 
-    ``inputs`` are the exact values that the framework sees, as float64, int64 or bool arrays; ``active`` names the
-    inputs in which a kink counts. Above ``budget`` element-operations the tier is ``estimated``.
+    ``inputs`` are the exact values that the framework sees, as float64, int64 or bool arrays; ``active``
+    names the inputs in which a kink counts. Above ``budget`` element-operations the tier is ``estimated``.
     """
     generator = np.random.default_rng(seed)
-    wanted = [i for i, name in zip(program.outputs, program.output_names, strict=True)
-              if program.nodes[i].type.kind == "real"]
+    wanted = [
+        i
+        for i, name in zip(program.outputs, program.output_names, strict=True)
+        if program.nodes[i].type.kind == "real"
+    ]
     names = [n for i, n in zip(program.outputs, program.output_names, strict=True) if i in wanted]
     depends, slopes = dependents(program, active), differentiated(program, active)
     if cost(program) > budget:
@@ -108,7 +114,7 @@ def certify(
         runs = perturb(program, inputs, decisions, subject, generator)
         found = {n: values[i] for n, i in zip(names, wanted, strict=True)}
         noise = {
-            n: noise_scale(runs, i, values[i], lambda shape=values[i].shape: np.full(shape, np.inf))
+            n: noise_scale(runs, i, values[i], partial(np.full, values[i].shape, np.inf))
             for n, i in zip(names, wanted, strict=True)
         }
         return Certificate(program, subject, "estimated", 53, found, found, noise, (), None, values)
@@ -132,14 +138,16 @@ def certify(
         open_values, _ = in_balls(program, inputs, slopes, bits, branches)
         widened = {n: open_values[i] for n, i in zip(names, wanted, strict=True)}
     centers = {n: midpoints(values[i]) for n, i in zip(names, wanted, strict=True)}
+    enclosures = {n: values[i] for n, i in zip(names, wanted, strict=True)}
     return Certificate(
-        program, subject, "certified", bits,
-        {n: values[i] for n, i in zip(names, wanted, strict=True)}, centers, noise, tuple(kinks), widened, values,
-    )  # fmt: skip
+        program, subject, "certified", bits, enclosures, centers, noise, tuple(kinks), widened, values
+    )
 
 
 def _spread(samples: Values, balls: Values) -> Values:
-    """Deviation of the samples from the exact value; at a kink, where the ball is wide, from their own mean."""
+    """Deviation of the samples from the exact value; at a kink, where the ball is wide, from their own
+    mean.
+    """
     if balls.dtype != object:
         return deviation(samples, balls)
     center = midpoints(balls)
@@ -188,12 +196,12 @@ def perturb(
 ) -> list[tuple[list[Values], float]]:
     """Samples of every node, and the factor from their deviations to those of the subject's format.
 
-    A float64 subject is perturbed at 2^-40, so that the runs themselves can be in float64. Where that much noise
-    leaves a domain (sqrt(1 - x^2) at 1 - 1e-13), or moves a result so far that the response is no longer
-    proportional (sin(x + 1e15 - 1e15)), runs at 2^-51 come first in the list.
+    A float64 subject is perturbed at 2^-40, so that the runs themselves can be in float64. Where that much
+    noise leaves a domain (sqrt(1 - x^2) at 1 - 1e-13), or moves a result so far that the response is no
+    longer proportional (sin(x + 1e15 - 1e15)), runs at 2^-51 come first in the list.
     """
     runs: list[tuple[list[Values], float]] = []
-    for exponent in (40, 51) if subject.bits > 40 else (subject.bits, 51):  # noqa: PLR2004 - as said above
+    for exponent in (40, 51) if subject.bits > 40 else (subject.bits, 51):
         scale = 2.0 ** (exponent - subject.bits)
         arithmetic = Perturbed(
             decisions, 2.0**-exponent, subject, subject.smallest_normal / scale, generator,
@@ -209,7 +217,9 @@ def perturb(
 
 
 def _proportional(samples: Values, decided: Values, scale: float) -> bool:
-    """Whether every sample is finite where the truth is and, if noise was magnified, has moved only a little."""
+    """Whether every sample is finite where the truth is and, if noise was magnified, has moved only a
+    little.
+    """
     if samples.dtype.kind != "f":
         return True
     bad = ~np.isfinite(samples).all(axis=0)
@@ -227,7 +237,9 @@ def noise_scale(
     value: Values,
     fallback: Callable[[], Values],
 ) -> Values:
-    """Largest deviation of one node over all runs, in the subject's noise; ``fallback`` where none is finite."""
+    """Largest deviation of one node over all runs, in the subject's noise; ``fallback`` where none is
+    finite.
+    """
     spreads = np.array([_spread(samples[index], value) * scale for samples, scale in runs])
     spreads = np.where(np.isfinite(spreads), spreads, -1.0)
     noise = np.asarray(spreads.max(axis=0))
@@ -254,7 +266,11 @@ def radius(value: object) -> float:
 
 
 def _excess(
-    values: Sequence[Values], wanted: Sequence[int], noise: Mapping[str, Values], names: Sequence[str], subject: Precision
+    values: Sequence[Values],
+    wanted: Sequence[int],
+    noise: Mapping[str, Values],
+    names: Sequence[str],
+    subject: Precision,
 ) -> float:
     """The largest radius that is not yet narrow against the allowed error; 0 when all are."""
     worst = 0.0

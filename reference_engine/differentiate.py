@@ -1,9 +1,9 @@
 """The chain rule: from a Program to the Program of its derivative.
 
-No number is computed here. Forward mode applies each primitive's local derivative in order. Reverse mode takes
-the same local derivative with symbolic tangents and transposes the linear operations in it, so that one rule per
-primitive gives JVP, VJP and, applied again, every higher order (Frostig et al., "Decomposing reverse-mode
-automatic differentiation", 2021).
+No number is computed here. Forward mode applies each primitive's local derivative in order. Reverse mode
+takes the same local derivative with symbolic tangents and transposes the linear operations in it, so that
+one rule per primitive gives JVP, VJP and, applied again, every higher order (Frostig et al., "Decomposing
+reverse-mode automatic differentiation", 2021).
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def lower(program: Program) -> Program:
             if key not in done:
                 operation = lookup(node.op)
                 if isinstance(operation, Primitive) and operation.internal:
-                    made = builder.add(node.op, [tensors[i].index for i in node.inputs], node.type, node.attributes)
+                    made = builder.add(
+                        node.op, [tensors[i].index for i in node.inputs], node.type, node.attributes
+                    )
                     done[key] = made
                 else:
                     done[key] = apply(node.op, **node_arguments(node, [tensors[i] for i in node.inputs]))
@@ -120,7 +122,9 @@ def tangent_of(builder: Builder, index: int, tangents: Mapping[int, Tensor]) -> 
     return operation.jvp(primals, own, Tensor(builder, index), node.attributes)
 
 
-def transpose_node(builder: Builder, index: int, linear: Sequence[bool], cotangent: Tensor) -> Sequence[Tensor | None]:
+def transpose_node(
+    builder: Builder, index: int, linear: Sequence[bool], cotangent: Tensor
+) -> Sequence[Tensor | None]:
     """Cotangents of the operands marked ``linear`` of a node that is linear in them."""
     node = builder.nodes[index]
     operation = lookup(node.op)
@@ -128,7 +132,8 @@ def transpose_node(builder: Builder, index: int, linear: Sequence[bool], cotange
         msg = f"{node.op} is used as a linear operation but has no transpose rule"
         raise ProgramError(msg)
     operands = [
-        builder.nodes[i].type if flag else Tensor(builder, i) for i, flag in zip(node.inputs, linear, strict=True)
+        builder.nodes[i].type if flag else Tensor(builder, i)
+        for i, flag in zip(node.inputs, linear, strict=True)
     ]
     return operation.transpose(cotangent, operands, node.attributes)
 
@@ -193,7 +198,9 @@ def _backward(
     return gradients, {i: c for i, c in cotangents.items() if c is not None and i < count}
 
 
-def _add_seeds(program: Program, builder: Builder, tensors: Sequence[Tensor]) -> tuple[dict[int, Tensor], list[Tensor]]:
+def _add_seeds(
+    program: Program, builder: Builder, tensors: Sequence[Tensor]
+) -> tuple[dict[int, Tensor], list[Tensor]]:
     seeds: dict[int, Tensor] = {}
     inputs = []
     for name, i in zip(program.output_names, program.outputs, strict=True):
@@ -209,8 +216,8 @@ def _add_seeds(program: Program, builder: Builder, tensors: Sequence[Tensor]) ->
 def vjp(program: Program, wrt: tuple[str, ...]) -> Program:
     """The reverse-mode derivative.
 
-    Inputs: those of ``program``, then ``ct.<output>`` for each real output. Outputs: those of ``program``, then
-    ``grad.<input>`` for each name in ``wrt``. ProgramError for a name that is no real input.
+    Inputs: those of ``program``, then ``ct.<output>`` for each real output. Outputs: those of ``program``,
+    then ``grad.<input>`` for each name in ``wrt``. ProgramError for a name that is no real input.
     """
     program = lower(program)
     builder = Builder(surface=False)
@@ -228,7 +235,8 @@ def vjp(program: Program, wrt: tuple[str, ...]) -> Program:
 @lru_cache(maxsize=256)
 def vjp_with_cotangents(program: Program, wrt: tuple[str, ...]) -> tuple[Program, tuple[int, ...]]:
     """As :func:`vjp` of a lowered Program, with the cotangent of each of its nodes that has one as further
-    outputs; the second result lists those nodes."""
+    outputs; the second result lists those nodes.
+    """
     program = lower(program)
     builder = Builder(surface=False)
     with building(builder):
@@ -248,8 +256,8 @@ def vjp_with_cotangents(program: Program, wrt: tuple[str, ...]) -> tuple[Program
 def jvp(program: Program, wrt: tuple[str, ...]) -> Program:
     """The forward-mode derivative.
 
-    Inputs: those of ``program``, then ``t.<input>`` for each name in ``wrt``. Outputs: those of ``program``, then
-    ``t.<output>`` for each real output.
+    Inputs: those of ``program``, then ``t.<input>`` for each name in ``wrt``. Outputs: those of ``program``,
+    then ``t.<output>`` for each real output.
     """
     program = lower(program)
     builder = Builder(surface=False)
@@ -279,8 +287,8 @@ def jvp(program: Program, wrt: tuple[str, ...]) -> Program:
 def second_order(program: Program, wrt: tuple[str, ...]) -> Program:
     """Gradient of ``<VJP, d>``: a Hessian-vector product of ``<cotangent, outputs>`` in direction ``d``.
 
-    Inputs: those of :func:`vjp`, then ``d.<input>`` for each name in ``wrt``. Outputs: those of ``program``, then
-    ``grad.<input>``.
+    Inputs: those of :func:`vjp`, then ``d.<input>`` for each name in ``wrt``. Outputs: those of ``program``,
+    then ``grad.<input>``.
     """
     first = vjp(program, wrt)
     builder = Builder(surface=False)

@@ -1,8 +1,8 @@
 """Limiting gradients: the derivative at points 2^-200, 2^-400 and 2^-800 beside a kink, in exact directions.
 
 Clarke's generalized gradient is the convex hull of the limits of gradients at nearby smooth points (Clarke,
-"Optimization and Nonsmooth Analysis", 1983, theorem 2.5.1). With exact inputs "nearby" can be 2^-200, far below
-any curvature that float64 inputs can have.
+"Optimization and Nonsmooth Analysis", 1983, theorem 2.5.1). With exact inputs "nearby" can be 2^-200, far
+below any curvature that float64 inputs can have.
 """
 
 from __future__ import annotations
@@ -22,13 +22,19 @@ from reference_engine.evaluate import differentiated, evaluate
 from reference_engine.program import Program
 
 LADDER = ((200, 1024), (400, 2048), (800, 4096))
-"""Distances as powers of two, and the working bits that resolve them also after a cancellation of second order."""
+"""Distances as powers of two, and the working bits that resolve them also after a cancellation of second
+order.
+"""
 
 SETTLED = 2.0**-60
-"""Two limits agree when they differ by this part of themselves: |x|^1.01, which creeps to 0 as h^0.01, does not."""
+"""Two limits agree when they differ by this part of themselves: |x|^1.01, which creeps to 0 as h^0.01,
+does not.
+"""
 
 NOTHING = 100
-"""Differences below 2^-NOTHING of the scale of the cotangents are zero: x |x| has derivative 2^-799 on the last rung."""
+"""Differences below 2^-NOTHING of the scale of the cotangents are zero: x |x| has derivative 2^-799 on the
+last rung.
+"""
 
 
 class Approach(Enum):
@@ -62,8 +68,8 @@ def limit(
 ) -> Limit:
     """Evaluate a derivative Program on the way to ``inputs`` along ``direction`` (float64, by input name).
 
-    ``here`` holds the enclosures at the point itself, ``derivatives`` names the outputs that are derivatives; the
-    other real outputs are values and must be continuous.
+    ``here`` holds the enclosures at the point itself, ``derivatives`` names the outputs that are
+    derivatives; the other real outputs are values and must be continuous.
     """
     rungs = [_rung(program, inputs, direction, exponent, bits) for exponent, bits in LADDER]
     last = rungs[-1]
@@ -74,7 +80,9 @@ def limit(
         approach = Approach.DIVERGES if smooth and _pole(rungs, derivatives) else Approach.OUTSIDE
         return Limit(approach, {}, jumps=False)
     jumps = any(_jumps(last[name], here[name]) for name in last if name not in derivatives)
-    scale = max((float(np.abs(v).max(initial=0.0)) for n, v in inputs.items() if n.startswith("ct.")), default=1.0)
+    scale = max(
+        (float(np.abs(v).max(initial=0.0)) for n, v in inputs.items() if n.startswith("ct.")), default=1.0
+    )
     enclosures: dict[str, Values] = {}
     worst = Approach.CONVERGES
     for name in derivatives:
@@ -110,7 +118,9 @@ def _pole(rungs: Sequence[Mapping[str, Values]], derivatives: Sequence[str]) -> 
 
 
 def _jumps(near: Values, here: Values) -> bool:
-    """Whether values on the last rung are away from those at the point; a limit where the point has none is none."""
+    """Whether values on the last rung are away from those at the point; a limit where the point has none
+    is none.
+    """
     pairs = [(plain(a), plain(b)) for a, b in zip(near.ravel(), here.ravel(), strict=True)]
     return any(b.is_finite() and not (abs(a - b) < arb(2) ** -NOTHING * (1 + abs(b))) for a, b in pairs)
 
@@ -128,5 +138,11 @@ def _settle(rungs: Sequence[Values], scale: float) -> tuple[Approach, Values]:
             else:
                 out[place] = c
                 growing = bool(abs(c) > abs(b)) and bool(abs(b) > abs(a)) and bool(second > first)
-                worst = Approach.DIVERGES if growing else worst if worst is Approach.DIVERGES else Approach.UNDECIDED
+                worst = (
+                    Approach.DIVERGES
+                    if growing
+                    else worst
+                    if worst is Approach.DIVERGES
+                    else Approach.UNDECIDED
+                )
     return worst, out

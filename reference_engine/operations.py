@@ -55,7 +55,8 @@ class JvpRule(Protocol):
         out: Tensor,
         attrs: Mapping[str, Attr],
         /,
-    ) -> Tensor | None: ...
+    ) -> Tensor | None:
+        """The tangent, None if it is structurally zero."""
 
 
 class TransposeRule(Protocol):
@@ -66,7 +67,8 @@ class TransposeRule(Protocol):
 
     def __call__(
         self, cotangent: Tensor, operands: Sequence[Tensor | TensorType], attrs: Mapping[str, Attr], /
-    ) -> Sequence[Tensor | None]: ...
+    ) -> Sequence[Tensor | None]:
+        """One cotangent for each operand, None for the fixed ones."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,9 @@ class Operation:
     @property
     def signature(self) -> str:
         """The call as a person writes it, such as ``softmax(x, axis=-1)``."""
-        parts = []
-        for p in self.parameters:
-            parts.append(p.name if p.required else f"{p.name}={None if p.slot else p.default!r}")
+        parts = [
+            p.name if p.required else f"{p.name}={None if p.slot else p.default!r}" for p in self.parameters
+        ]
         return f"{self.name}({', '.join(parts)})"
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,9 +140,10 @@ class Operation:
 class Primitive(Operation):
     """An operation with a local derivative of its own.
 
-    ``infer`` is the shape rule. ``evaluate`` gives the value in any arithmetic. ``jvp`` is the local derivative
-    written in operations of the Program; an operation that is linear in some operands also has ``transpose``.
-    ``elementwise`` operations broadcast. ``internal`` ones appear in derivatives and lowered Programs only.
+    ``infer`` is the shape rule. ``evaluate`` gives the value in any arithmetic. ``jvp`` is the local
+    derivative written in operations of the Program; an operation that is linear in some operands also has
+    ``transpose``. ``elementwise`` operations broadcast. ``internal`` ones appear in derivatives and lowered
+    Programs only.
     """
 
     infer: Callable[[Sequence[TensorType], Mapping[str, Attr]], TensorType] = field(kw_only=True)
@@ -193,7 +196,9 @@ def public_operations() -> Iterator[Primitive | Composite]:
             yield operation
 
 
-def composite(family: str, *, kinks: tuple[float, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def composite(
+    family: str, *, kinks: tuple[float, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function's body over ``xp`` is the operation's definition."""
 
     def wrap(body: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,8 @@ from flint import arb
 class Precision:
     """A binary floating-point format.
 
-    ``bits`` counts the significand with its hidden bit; ``min_exponent`` is that of the smallest normal number.
+    ``bits`` counts the significand with its hidden bit; ``min_exponent`` is that of the smallest normal
+    number.
 
     >>> FLOAT32.unit_roundoff == 2.0**-24
     True
@@ -32,7 +33,9 @@ class Precision:
 
     @property
     def accumulation_bits(self) -> int:
-        """Bits in which kernels add: 16-bit formats are accumulated in float32 and rounded once at the end."""
+        """Bits in which kernels add: 16-bit formats are accumulated in float32 and rounded once at the
+        end.
+        """
         return max(self.bits, 24)
 
     @property
@@ -74,10 +77,15 @@ class Precision:
         with np.errstate(over="ignore"):
             if self.name in {"float32", "float16"}:
                 return array.astype(self.name).astype(np.float64)
-            quantum = np.ldexp(1.0, np.maximum(np.frexp(array)[1] - self.bits, self.min_exponent - self.bits + 1))
+            quantum = np.ldexp(
+                1.0, np.maximum(np.frexp(array)[1] - self.bits, self.min_exponent - self.bits + 1)
+            )
             rounded = np.round(array / quantum) * quantum
-            return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, array), np.where(
-                np.isfinite(array), rounded, array))
+            return np.where(
+                np.abs(rounded) > self.largest,
+                np.copysign(np.inf, array),
+                np.where(np.isfinite(array), rounded, array),
+            )
 
 
 FLOAT64 = Precision("float64", 53, -1022, 1023)

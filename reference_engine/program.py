@@ -1,4 +1,6 @@
-"""The Program: an immutable graph in single-assignment form, the one representation of every function here."""
+"""The Program: an immutable graph in single-assignment form, the one representation of every function
+here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Attr = Any
 
 
 class ProgramError(ValueError):
-    """A Program, an operation's arguments or a shape that cannot be right; says what was found and expected."""
+    """A Program, an operation's arguments or a shape that cannot be right; says what was found and
+    expected.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,9 @@ class Node:
 class Program:
     """Nodes in order of computation, and which of them are inputs and outputs.
 
-    Input nodes have the operation ``input`` and carry their name. Every node's inputs come before it. Programs
-    are equal when their digests are: the names of inputs count, because derivatives are asked for by name.
+    Input nodes have the operation ``input`` and carry their name. Every node's inputs come before it.
+    Programs are equal when their digests are: the names of inputs count, because derivatives are asked for
+    by name.
     """
 
     nodes: tuple[Node, ...]

@@ -1,8 +1,8 @@
 """From a Python function written against ``xp`` to a Program, and from operations to lowered operations.
 
 ``xp`` holds every operation of the table under its name. Called inside :func:`trace` it records the
-operation as the user wrote it; called inside a lowering it unfolds composites down to primitives with explicit
-broadcasting, which is the form that is differentiated and evaluated.
+operation as the user wrote it; called inside a lowering it unfolds composites down to primitives with
+explicit broadcasting, which is the form that is differentiated and evaluated.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ from reference_engine.program import (
     literal,
 )
 
-
 CHOOSING = frozenset({"select", "where", "pick", "maximum", "minimum", "abs", "reduce_max", "sort_last"})
-"""Operations that choose at a kink. Two of them that a person wrote separately may choose differently: they are not
-shared even where they are equal (torch's clip at its bound gives 1, its maximum one half)."""
+"""Operations that choose at a kink. Two of them that a person wrote separately may choose differently: they
+are not shared even where they are equal (torch's clip at its bound gives 1, its maximum one half)."""
 
 
 class Builder:
@@ -156,12 +155,12 @@ class Tensor:
         return self.type.size
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802 - the Array API's name
+    def mT(self) -> Tensor:
         """The matrix transpose: the last two axes exchanged."""
         return apply("matrix_transpose", self)  # type: ignore[no-any-return]
 
     @property
-    def T(self) -> Tensor:  # noqa: N802 - the Array API's name
+    def T(self) -> Tensor:
         """The transpose of a matrix."""
         return self.mT
 
@@ -298,7 +297,9 @@ def freeze(value: Any, where: str) -> Attr:
 def split_arguments(
     operation: Operation, bound: Mapping[str, Any]
 ) -> tuple[list[Tensor], tuple[int, ...], dict[str, Attr]]:
-    """Bound arguments as operands (flat), how many operands each tensor parameter has (-1: None), and attributes."""
+    """Bound arguments as operands (flat), how many operands each tensor parameter has (-1: None), and
+    attributes.
+    """
     operands: list[Tensor] = []
     layout: list[int] = []
     attrs: dict[str, Attr] = {}
@@ -350,12 +351,16 @@ def default_layout(operation: Operation) -> tuple[int, ...]:
 
 
 def node_arguments(node: Node, operands: Sequence[Any]) -> dict[str, Any]:
-    """The arguments of a node's call by parameter name, for operands of any kind (tensors of a framework too)."""
+    """The arguments of a node's call by parameter name, for operands of any kind (tensors of a framework
+    too).
+    """
     operation = lookup(node.op)
     attrs = node.attributes
     layout = attrs.pop("layout", default_layout(operation))
     spare = len(operands) - sum(layout)
-    if spare and "layout" not in dict(node.attrs):  # a lowered node keeps no layout; its one list takes the rest
+    if spare and "layout" not in dict(
+        node.attrs
+    ):  # a lowered node keeps no layout; its one list takes the rest
         slots = [p.slot for p in operation.parameters if p.slot]
         layout = tuple(n + spare if slot == "many" else n for n, slot in zip(layout, slots, strict=True))
     return join_arguments(operation, operands, layout, attrs)
@@ -363,7 +368,10 @@ def node_arguments(node: Node, operands: Sequence[Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _composite_types(
-    operation: Composite, types: tuple[TensorType, ...], layout: tuple[int, ...], attrs: tuple[tuple[str, Attr], ...]
+    operation: Composite,
+    types: tuple[TensorType, ...],
+    layout: tuple[int, ...],
+    attrs: tuple[tuple[str, Attr], ...],
 ) -> tuple[TensorType, ...]:
     scratch = Builder(surface=False)
     with building(scratch):
@@ -471,4 +479,3 @@ def trace(
     if names is None:
         names = [builder.nodes[r.index].name or f"out{k}" for k, r in enumerate(results)]
     return builder.finish(inputs, results, names)
-

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from oracle.execution.gauge import in_gauge_of
 from oracle.execution.expectations import check_expectations
+from oracle.execution.gauge import in_gauge_of
 from oracle.execution.known import unmet, with_expectations
 from oracle.execution.points import Bench, bench
 from oracle.execution.range import leaves_range
@@ -70,7 +70,9 @@ def examine(case: Case, settings: Settings) -> CaseResult:
             continue
         for level in range(1, order + 1):
             truth = Truth(bench(case, dtype, settings.seed, level), settings.seed)
-            found = [f for framework in frameworks for f in _examine_framework(case, settings, truth, framework)]
+            found = [
+                f for framework in frameworks for f in _examine_framework(case, settings, truth, framework)
+            ]
             findings += add_voices(found, [f.routes[0] for f in frameworks])
     findings += [f for framework in frameworks for f in _contracts(case, settings, framework)]
     entering(NOWHERE)
@@ -86,7 +88,9 @@ def examine(case: Case, settings: Settings) -> CaseResult:
     )
 
 
-def _examine_framework(case: Case, settings: Settings, truth: Truth, framework: Framework) -> Iterator[Finding]:
+def _examine_framework(
+    case: Case, settings: Settings, truth: Truth, framework: Framework
+) -> Iterator[Finding]:
     dtype, order = truth.bench.point.dtype, truth.bench.order
     missing = sorted({n.op for _, n in case.program} - framework.operations() - {"input", "constant"})
     routes = framework.routes if order == 1 else framework.second_order_routes
@@ -119,7 +123,9 @@ def _examine_framework(case: Case, settings: Settings, truth: Truth, framework: 
 
 
 def _in_gauge(truth: Truth, framework: Framework) -> Truth:
-    """The truth in the signs of this framework's own vectors; unchanged where there are none or no forward."""
+    """The truth in the signs of this framework's own vectors; unchanged where there are none or no
+    forward.
+    """
     where = truth.bench
     try:
         reference = in_gauge_of(where.program, framework, where.point)
@@ -131,7 +137,9 @@ def _in_gauge(truth: Truth, framework: Framework) -> Truth:
 
 
 def _asked(route: str, case: Case, settings: Settings) -> bool:
-    return (settings.routes is None or route in settings.routes) and (case.routes is None or route in case.routes)
+    return (settings.routes is None or route in settings.routes) and (
+        case.routes is None or route in case.routes
+    )
 
 
 def _ask(framework: Framework, route: str, where: Bench) -> Answer | tuple[Verdict, str]:
@@ -170,15 +178,22 @@ def _judge_values(
         if t.kind == "real"
     }
     for name, value in observed.items():
-        (judged,) = judge_route(certificate, truth.bench.inputs(forward=False), truth.bench.point.wrt, {name: value})
+        (judged,) = judge_route(
+            certificate, truth.bench.inputs(forward=False), truth.bench.point.wrt, {name: value}
+        )
         verdict, detail = judged.verdict, judged.detail
         if verdict is Verdict.WRONG:
             verdict = Verdict.VALUE_MISMATCH
             if explained_by_arithmetic(framework, route, truth.bench, name):
-                verdict, detail = Verdict.IMPRECISE, f"forward value: {detail}; the error shrinks with the precision"
+                verdict, detail = (
+                    Verdict.IMPRECISE,
+                    f"forward value: {detail}; the error shrinks with the precision",
+                )
         elif verdict in {Verdict.ILL_CONDITIONED, Verdict.VACUOUS, Verdict.SINGULAR, Verdict.UNDECIDED}:
             continue
-        yield _finding(case, framework, route, truth.bench, judged, value, f"value of {name}", verdict, detail)
+        yield _finding(
+            case, framework, route, truth.bench, judged, value, f"value of {name}", verdict, detail
+        )
 
 
 def _judge_derivatives(
@@ -217,12 +232,13 @@ def _finding(
     verdict: Verdict,
     detail: str,
 ) -> Finding:
-    if verdict is Verdict.NONFINITE and (reason := leaves_range(where)):
+    if verdict in {Verdict.NONFINITE, Verdict.IMPRECISE} and (reason := leaves_range(where)):
         verdict, detail = Verdict.ILL_CONDITIONED, reason
     flat = judged.index
     rho = float(judged.comparison.rho.ravel()[flat]) if flat is not None else None
     return Finding(
-        case.name, framework.name, framework.version, route, where.point.dtype, where.order, argument, verdict,
+        case.name, framework.name, framework.version, route, where.point.dtype, where.order,
+        argument, verdict,
         tier=judged.tier,
         elements=int(observed.size),
         index=tuple(int(i) for i in np.unravel_index(flat, observed.shape)) if flat is not None else None,
@@ -259,7 +275,8 @@ def _contracts(case: Case, settings: Settings, framework: Framework) -> Iterator
             continue
         verdict = Verdict.CONTRACT if broken else Verdict.AGREE
         yield Finding(
-            case.name, framework.name, framework.version, f"contract {name}", where.point.dtype, 1, "gradient",
-            verdict, tier="none", elements=sum(int(np.size(where.point.inputs[n])) for n in where.point.wrt),
+            case.name, framework.name, framework.version, f"contract {name}", where.point.dtype, 1,
+            "gradient", verdict,
+            elements=sum(int(np.size(where.point.inputs[n])) for n in where.point.wrt),
             detail="; ".join(broken), tags=case.tags,
         )  # fmt: skip

@@ -34,7 +34,9 @@ SIDES = 3
 
 
 def check_expectations(case: Case) -> tuple[Finding, ...]:
-    """One finding for each value and gradient under ``expect``; gradients with the case's cotangent, 1 by default."""
+    """One finding for each value and gradient under ``expect``; gradients with the case's cotangent, 1 by
+    default.
+    """
     found = []
     inputs = {i.name: i.array for i in case.inputs}
     wrt = tuple(i.name for i in case.inputs if i.grad)
@@ -59,12 +61,17 @@ def check_expectations(case: Case) -> tuple[Finding, ...]:
 
 
 def _gradients(program: Program, given: Mapping[str, Any], wrt: Sequence[str]) -> Mapping[str, Values]:
-    """The outputs of a VJP Program in balls; where the chain rule meets a kink or 0/0 and the limits from several
-    sides agree, that limit (the function is differentiable after all)."""
+    """The outputs of a VJP Program in balls; where the chain rule meets a kink or 0/0 and the limits from
+    several sides agree, that limit (the function is differentiable after all).
+    """
     values, _ = in_balls(program, given, differentiated(program, wrt), BITS)
     here = {n: values[i] for i, n in zip(program.outputs, program.output_names, strict=True)}
     names = [GRADIENT + n for n in wrt]
-    if all(radius(v) < WIDE * (1 + abs(float(v.mid()))) for n in names for v in (plain(x) for x in here[n].ravel())):
+    if all(
+        radius(v) < WIDE * (1 + abs(float(v.mid())))
+        for n in names
+        for v in (plain(x) for x in here[n].ravel())
+    ):
         return here
     generator = np.random.default_rng(0)
     sides = []

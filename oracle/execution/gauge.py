@@ -1,7 +1,8 @@
-"""Signs of eigenvectors, singular vectors and QR factors: the reference takes those of the framework's own forward.
+"""Signs of eigenvectors, singular vectors and QR factors: the reference takes those of the framework's own
+forward.
 
-The sign of each vector is a choice, not a value; a different choice changes every derivative behind it. So the
-reference Program multiplies each vector by the sign that makes it the framework's.
+The sign of each vector is a choice, not a value; a different choice changes every derivative behind it. So
+the reference Program multiplies each vector by the sign that makes it the framework's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from oracle.frameworks.protocol import Framework, Point
-from reference_engine.certify import in_balls
 from reference_engine.arithmetic.balls import midpoints
+from reference_engine.certify import in_balls
 from reference_engine.differentiate import lower
 from reference_engine.program import FrozenArray, Node, Program, TensorType
 
@@ -47,7 +48,7 @@ def in_gauge_of(program: Program, framework: Framework, point: Point) -> Program
     for node, found in zip(nodes, theirs, strict=True):
         ours = _reference(_with_signs(program, signs), node, len(signs), point)
         axis = VECTOR_AXES[program.nodes[node].op, program.nodes[node].output]
-        other = -1 if axis == -2 else -2  # noqa: PLR2004 - the last two axes
+        other = -1 if axis == -2 else -2
         sign = np.sign(np.nan_to_num((np.asarray(found, dtype=float) * ours).sum(axis=other, keepdims=True)))
         signs[node] = np.where(sign == 0, 1.0, sign)
     return _with_signs(program, signs)

@@ -1,4 +1,6 @@
-"""Where a case is examined in one dtype: its inputs as that dtype holds them, and random cotangents and directions."""
+"""Where a case is examined in one dtype: its inputs as that dtype holds them, and random cotangents and
+directions.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ class Bench:
     def derivative(self, *, forward: bool) -> Program:
         """The Program of the derivative that a route gives."""
         source = self.reference or self.program
-        if self.order == 2:  # noqa: PLR2004 - the order
+        if self.order == 2:
             return second_order(source, self.point.wrt)
         return jvp(source, self.point.wrt) if forward else vjp(source, self.point.wrt)
 
@@ -58,7 +60,7 @@ class Bench:
         if forward and self.order == 1:
             return given | {TANGENT + n: a for n, a in self.point.tangents.items()}
         given |= {COTANGENT + n: a for n, a in self.point.cotangents.items()}
-        if self.order == 2:  # noqa: PLR2004 - the order
+        if self.order == 2:
             given |= {DIRECTION + n: a for n, a in self.point.directions.items()}
         return given
 
@@ -80,7 +82,9 @@ def bench(case: Case, dtype: str, seed: int, order: int) -> Bench:
     types = dict(zip(case.program.output_names, case.program.output_types, strict=True))
     given: Mapping[str, Array] = case.cotangent or {}
     cotangents = {
-        name: np.asarray(precision.round(given[name])) if name in given else draw(t.shape, precision, generator)
+        name: np.asarray(precision.round(given[name]))
+        if name in given
+        else draw(t.shape, precision, generator)
         for name, t in types.items()
         if t.kind == "real"
     }

@@ -1,4 +1,6 @@
-"""Whether a value that the program writes down leaves the range of the format, so that no kernel could carry it."""
+"""Whether a value that the program writes down leaves the range of the format, so that no kernel could
+carry it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ BITS = 64
 
 def leaves_range(where: Bench) -> str:
     """A sentence about the first named or numbered value of the program that overflows, or becomes zero by
-    underflow, in the subject's format; empty if there is none. What a single operation does inside is its own affair.
+    underflow, in the subject's format; empty if there is none. What a single operation does inside is its
+    own affair.
     """
     program: Program = where.reference or where.program
     core = lower(program)
@@ -28,7 +31,9 @@ def leaves_range(where: Bench) -> str:
             continue
         size = np.abs(midpoints(values[index]))
         if (size > where.precision.largest).any():
-            return f"{program.label(origin)} overflows {where.precision.name}, though its true value is finite"
+            return (
+                f"{program.label(origin)} overflows {where.precision.name}, though its true value is finite"
+            )
         if ((size < smallest) & (size > 0)).any():
             return f"{program.label(origin)} underflows to zero in {where.precision.name}"
     return ""

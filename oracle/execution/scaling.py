@@ -1,7 +1,7 @@
 """Precision scaling: the error of poor arithmetic shrinks with the unit roundoff, a bug's stays.
 
-Measured: the ratio of the error in float64 to that in float32 has median 1.5e-9 for correct code and about 1 for a
-faulty formula; above 2^-20 for 99.2 to 99.7 percent of faults between 1e-7 and 1e-1.
+Measured: the ratio of the error in float64 to that in float32 has median 1.5e-9 for correct code and about 1
+for a faulty formula; above 2^-20 for 99.2 to 99.7 percent of faults between 1e-7 and 1e-1.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from reference_engine.differentiate import GRADIENT, TANGENT
 from reference_engine.precision import PRECISIONS
 
 SHRINKS = {"float64": 2.0**-20, "float32": 2.0**-20, "bfloat16": 2.0**-11, "float16": 2.0**-9}
-"""An error that shrinks by more than this between a dtype and the other one is arithmetic: most of the ratio of
-the two unit roundoffs (2^-29, 2^-29, 2^-16, 2^-13), less what a lucky coarse run takes from it."""
+"""An error that shrinks by more than this between a dtype and the other one is arithmetic: most of the ratio
+of the two unit roundoffs (2^-29, 2^-29, 2^-16, 2^-13), less what a lucky coarse run takes from it."""
 
 OTHER = {"float64": "float32", "float32": "float64", "bfloat16": "float32", "float16": "float32"}
 """The dtype of the second run."""
@@ -31,8 +31,8 @@ OTHER = {"float64": "float32", "float32": "float64", "bfloat16": "float32", "flo
 def explained_by_arithmetic(framework: Framework, route: str, where: Bench, output: str) -> bool:
     """Whether the error in one output of the derivative Program shrinks with the precision.
 
-    The route is asked in two dtypes at numbers that both hold. False wherever one of the two answers cannot be had,
-    or where the finer one is right (then the error at the first point had another cause).
+    The route is asked in two dtypes at numbers that both hold. False wherever one of the two answers cannot
+    be had, or where the finer one is right (then the error at the first point had another cause).
     """
     own = where.point.dtype
     coarse, fine = sorted((own, OTHER[own]), key=lambda d: PRECISIONS[d].bits)

@@ -31,8 +31,8 @@ def finite_difference_findings(
 ) -> Iterator[Finding]:
     """The framework's own forward, differenced along one random direction, held to the certified gradient.
 
-    Nothing in formats below float64, at kinks, where the ladder of steps shows no plateau, and where the user stops
-    a gradient, of which values know nothing.
+    Nothing in formats below float64, at kinks, where the ladder of steps shows no plateau, and where the
+    user stops a gradient, of which values know nothing.
     """
     stopped = any(node.op == "stop_gradient" for _, node in where.program)
     if where.point.dtype != "float64" or not where.point.wrt or certificate.kinks or stopped:
@@ -55,7 +55,9 @@ def finite_difference_findings(
     if not found.reliable:
         return
     truth = sum(float((gradient[n] * found.direction[n]).sum()) for n in gradient)
-    noise = sum(float((certificate.allowed(GRADIENT + n) * np.abs(found.direction[n])).sum()) for n in gradient)
+    noise = sum(
+        float((certificate.allowed(GRADIENT + n) * np.abs(found.direction[n])).sum()) for n in gradient
+    )
     off = abs(found.value - truth)
     verdict = Verdict.AGREE if off <= found.error + noise else Verdict.UNDECIDED
     detail = "" if verdict is Verdict.AGREE else "differences of its own forward give another slope"
@@ -86,7 +88,7 @@ def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[
             continue
         others = [
             f for f in findings
-            if f.argument == finding.argument and f.order == finding.order and f.framework != finding.framework
+            if (f.argument, f.order) == (finding.argument, finding.order) and f.framework != finding.framework
             and f.route in {*main_routes, FINITE_DIFFERENCES}
         ]  # fmt: skip
         voices = tuple((f.framework, _voice(f, finding)) for f in others if f.route in main_routes)

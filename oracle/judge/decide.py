@@ -1,4 +1,6 @@
-"""From the comparison of all arguments of one route to a verdict each; kinks and poles by limiting gradients."""
+"""From the comparison of all arguments of one route to a verdict each; kinks and poles by limiting
+gradients.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from oracle.judge.rule import Comparison, Strength, compare, inside, strength
-from oracle.judge.subgradients import Decision, Membership, NoLimitError, describe_limits, locate, locate_between
+from oracle.judge.subgradients import (
+    Decision,
+    Membership,
+    NoLimitError,
+    describe_limits,
+    locate,
+    locate_between,
+)
 from oracle.judge.verdict import Verdict
 from reference_engine.arithmetic.balls import midpoints, plain
 from reference_engine.certify import Certificate, cost
@@ -67,8 +76,8 @@ def judge_route(
 ) -> list[Judgement]:
     """Verdicts on the derivative outputs named in ``observed``, all from one route.
 
-    ``certificate`` is of the derivative Program, ``inputs`` its inputs, ``wrt`` the inputs of the function that
-    are differentiated (the space in which directions are taken at a kink).
+    ``certificate`` is of the derivative Program, ``inputs`` its inputs, ``wrt`` the inputs of the function
+    that are differentiated (the space in which directions are taken at a kink).
     """
     names = list(observed)
     compared = {n: compare(certificate, n, observed[n]) for n in names}
@@ -88,7 +97,12 @@ def _worst(comparison: Comparison) -> int | None:
 
 
 def _judgement(
-    certificate: Certificate, name: str, comparison: Comparison, verdict: Verdict, detail: str, tier: str | None = None
+    certificate: Certificate,
+    name: str,
+    comparison: Comparison,
+    verdict: Verdict,
+    detail: str,
+    tier: str | None = None,
 ) -> Judgement:
     index = _worst(comparison)
     text = reference_text(certificate, name, index) if index is not None else ""
@@ -100,7 +114,9 @@ def _judgement(
     )  # fmt: skip
 
 
-def _judge_settled(certificate: Certificate, name: str, observed: Values, comparison: Comparison) -> Judgement:
+def _judge_settled(
+    certificate: Certificate, name: str, observed: Values, comparison: Comparison
+) -> Judgement:
     """An argument whose enclosures are all narrow."""
 
     def say(verdict: Verdict, detail: str) -> Judgement:
@@ -116,7 +132,9 @@ def _judge_settled(certificate: Certificate, name: str, observed: Values, compar
             return say(Verdict.AGREE, "out of range: the true value exceeds the format")
         return say(Verdict.AGREE, "")
     if certificate.widened is not None and inside(certificate, name, observed, widened=True):
-        return say(Verdict.ILL_CONDITIONED, "a branch lies within rounding of its boundary and may go either way")
+        return say(
+            Verdict.ILL_CONDITIONED, "a branch lies within rounding of its boundary and may go either way"
+        )
     if certificate.tier == "estimated" and _has_ties(certificate):
         return say(Verdict.UNDECIDED, "a tie in the estimated tier")
     bad = ~np.isfinite(observed) & ~comparison.out_of_range
@@ -152,7 +170,9 @@ def _judge_at_kink(
     names = list(observed)
 
     def all_say(verdict: Verdict, detail: str, tier: str = "limit") -> list[Judgement]:
-        """The verdict for what is open, and for what failed; arguments that are settled and right keep theirs."""
+        """The verdict for what is open, and for what failed; arguments that are settled and right keep
+        theirs.
+        """
         out = []
         for n in names:
             own = settled.get(n)
@@ -171,15 +191,19 @@ def _judge_at_kink(
     vector = np.concatenate([np.where(np.isfinite(observed[n]), observed[n], 0.0).ravel() for n in names])
     allowed = np.concatenate([np.nan_to_num(compared[n].allowed, posinf=0.0).ravel() for n in names])
     finite = all(np.isfinite(observed[n]).all() for n in names)
-    forward = any(n.startswith(TANGENT) for n in names)
-    search = locate_between if forward else locate
-    directions = _along_tangents(certificate, inputs, wrt, names, seed) if forward else _limits(
-        certificate, inputs, wrt, names)
+    held = _kink_allowance(certificate, allowed)
     try:
-        decision = search(vector, _kink_allowance(certificate, allowed), directions, seed)
+        if any(n.startswith(TANGENT) for n in names):
+            limits = _along_tangents(certificate, inputs, wrt, names, seed)
+            decision = locate_between(vector, held, limits)
+        else:
+            decision = locate(vector, held, _limits(certificate, inputs, wrt, names), seed)
     except NoLimitError as reason:
-        return all_say(Verdict.SINGULAR, str(reason), "none") if "undecided" not in str(reason) else all_say(
-            Verdict.UNDECIDED, str(reason), "none")
+        return (
+            all_say(Verdict.SINGULAR, str(reason), "none")
+            if "undecided" not in str(reason)
+            else all_say(Verdict.UNDECIDED, str(reason), "none")
+        )
     if decision.membership is Membership.UNKNOWN:
         return all_say(Verdict.SINGULAR, "the function is not defined beside this point", "none")
     return [
@@ -203,7 +227,10 @@ def _kink_allowance(certificate: Certificate, allowed: Values) -> Values:
 
 
 def _limits(
-    certificate: Certificate, inputs: Mapping[str, npt.NDArray[np.generic]], wrt: Sequence[str], names: Sequence[str]
+    certificate: Certificate,
+    inputs: Mapping[str, npt.NDArray[np.generic]],
+    wrt: Sequence[str],
+    names: Sequence[str],
 ) -> Callable[[Values], Values | None]:
     """The limiting derivative as a function of a direction in the space of all inputs."""
     shapes = {n: np.shape(inputs[n]) for n in wrt}
@@ -239,8 +266,9 @@ def _along_tangents(
     names: Sequence[str],
     seed: int,
 ) -> Iterator[Values]:
-    """Limits of a JVP: first along the tangent and against it, which are the extremes of a maximum's slopes, then
-    along random directions."""
+    """Limits of a JVP: first along the tangent and against it, which are the extremes of a maximum's slopes,
+    then along random directions.
+    """
     function = _limits(certificate, inputs, wrt, names)
     generator = np.random.default_rng(seed)
     tangent = np.concatenate([np.asarray(inputs[TANGENT + n], dtype=float).ravel() for n in wrt])
@@ -251,8 +279,9 @@ def _along_tangents(
 
 
 def _several_choices(certificate: Certificate) -> bool:
-    """Whether the gradient mixes more than one choice of a slope: several operations at a kink, one in several
-    elements, or a second derivative, into which one choice enters twice."""
+    """Whether the gradient mixes more than one choice of a slope: several operations at a kink, one in
+    several elements, or a second derivative, into which one choice enters twice.
+    """
     nodes = certificate.program.nodes
     if any(name.startswith(DIRECTION) for name in certificate.program.input_names):
         return True
@@ -285,7 +314,9 @@ def _place(
     with np.errstate(invalid="ignore"):
         away = np.where(np.isfinite(flat), np.maximum(low - flat, flat - high), np.inf)
     index = int(np.argmax(away / allowed)) if flat.size else 0
-    held = replace(comparison, rho=np.maximum(away, 0.0).reshape(observed.shape) / allowed.reshape(observed.shape))
+    held = replace(
+        comparison, rho=np.maximum(away, 0.0).reshape(observed.shape) / allowed.reshape(observed.shape)
+    )
 
     def say(verdict: Verdict, detail: str) -> Judgement:
         made = _judgement(certificate, name, held, verdict, detail, "limit")
@@ -305,6 +336,10 @@ def _place(
         return say(Verdict.AGREE, "differentiable here: all limiting gradients coincide")
     reachable = bool(certificate.kinks) and inside(certificate, name, observed, widened=False)
     if reachable and _several_choices(certificate):
-        detail = "smooth here" if decision.membership is Membership.POINT else "not a mixture of limiting gradients"
+        detail = (
+            "smooth here"
+            if decision.membership is Membership.POINT
+            else "not a mixture of limiting gradients"
+        )
         return say(Verdict.ARTIFACT, f"{detail}, but each kink's own convention is valid")
     return say(Verdict.WRONG, "outside the set of limiting gradients")

@@ -1,4 +1,6 @@
-"""Is it rounding? The rule for single elements: rho = distance to the enclosure over the rounding that is allowed."""
+"""Is it rounding? The rule for single elements: rho = distance to the enclosure over the rounding that is
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,22 @@ Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 EXACT_FROM = 0.25
-"""Errors above this part of the allowed one are measured again in balls: the float64 midpoint is off by up to u |G|,
-a quarter of the smallest error that is ever allowed."""
+"""Errors above this part of the allowed one are measured again in balls: the float64 midpoint is off by up
+to u |G|, a quarter of the smallest error that is ever allowed."""
 
 ESTIMATED_FACTOR = 2.0
-"""In the estimated tier the reference is a float64 evaluation with roundings of its own, as large as the subject's."""
+"""In the estimated tier the reference is a float64 evaluation with roundings of its own, as large as the
+subject's.
+"""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One argument held to its certificate, element by element.
 
-    ``rho`` is 0 for a perfect answer and above 1 for what rounding does not explain; infinite for NaN or infinity
-    against a finite truth. ``settled`` marks elements whose enclosure is narrow, ``out_of_range`` those that are
-    rightly infinite in the subject's format.
+    ``rho`` is 0 for a perfect answer and above 1 for what rounding does not explain; infinite for NaN or
+    infinity against a finite truth. ``settled`` marks elements whose enclosure is narrow, ``out_of_range``
+    those that are rightly infinite in the subject's format.
     """
 
     rho: Values
@@ -53,21 +57,26 @@ def compare(certificate: Certificate, name: str, observed: Values) -> Comparison
         settled = np.isfinite(radii) & (radii <= np.maximum(allowed * NARROW, 2.0**-1074))
         distance = _distance(observed, enclosure, center, allowed)
     largest = certificate.subject.largest
-    out_of_range = np.isinf(observed) & (np.abs(center) + allowed > largest) & (np.sign(observed) == np.sign(center))
+    out_of_range = (
+        np.isinf(observed) & (np.abs(center) + allowed > largest) & (np.sign(observed) == np.sign(center))
+    )
     with np.errstate(all="ignore"):
         rho = np.where(distance == 0, 0.0, distance / allowed)
     rho = np.where(out_of_range, 0.0, np.where(np.isfinite(observed), rho, np.inf))
     return Comparison(rho, distance, allowed, settled, out_of_range, _truly_zero(certificate, name))
 
 
-def _distance(observed: Values, enclosure: npt.NDArray[np.object_], center: Values, allowed: Values) -> Values:
+def _distance(
+    observed: Values, enclosure: npt.NDArray[np.object_], center: Values, allowed: Values
+) -> Values:
     with np.errstate(all="ignore"):
         distance = np.array(np.abs(observed - center))
     again = ~(distance <= EXACT_FROM * allowed) & np.isfinite(observed) & np.isfinite(center)
     if again.any():
         with precision(256):
             distance[again] = [
-                float(abs(arb(b) - plain(g)).abs_lower()) for b, g in zip(observed[again], enclosure[again], strict=True)
+                float(abs(arb(b) - plain(g)).abs_lower())
+                for b, g in zip(observed[again], enclosure[again], strict=True)
             ]
     return np.where(np.isnan(distance), np.inf, distance)
 
@@ -98,8 +107,8 @@ def inside(certificate: Certificate, name: str, observed: Values, *, widened: bo
 class Strength:
     """How much a comparison could have seen.
 
-    ``power`` is the smallest relative error of the argument as a whole that is caught: |allowed| over |G|, in the
-    Euclidean norm. ``condition`` is the relative noise over u at the worst element.
+    ``power`` is the smallest relative error of the argument as a whole that is caught: |allowed| over |G|,
+    in the Euclidean norm. ``condition`` is the relative noise over u at the worst element.
     """
 
     power: float | None

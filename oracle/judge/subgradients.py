@@ -1,9 +1,11 @@
-"""Whether a vector lies in the convex hull of limiting gradients, and the directions that find the hull's corners.
+"""Whether a vector lies in the convex hull of limiting gradients, and the directions that find the hull's
+corners.
 
-A fixed number of random directions does not do: of n independent relus at 0 it misses the answer 0 from n = 12 on.
-So the nearest point of the hull of the limits found so far is computed (Wolfe 1976); the direction from it to the
-vector separates the two, and the limits along it and against it are the next corners. A linear program has the
-last word. Its own separating direction is sparse and needs a corner an element: 64 relus took 21 s.
+A fixed number of random directions does not do: of n independent relus at 0 it misses the answer 0 from n =
+12 on. So the nearest point of the hull of the limits found so far is computed (Wolfe 1976); the direction
+from it to the vector separates the two, and the limits along it and against it are the next corners. A linear
+program has the last word. Its own separating direction is sparse and needs a corner an element: 64 relus
+took 21 s.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ ROUNDS = 400
 """Linear programs at most: two corners each reach all of several hundred independent kinks."""
 
 PATIENCE, LONGEST_PATIENCE = 4, 40
-"""Random directions tried in a row without progress, besides one for each element: a corner of a median's hull lies
-where its element is neither the largest nor the smallest, which the separating direction never asks for."""
+"""Random directions tried in a row without progress, besides one for each element: a corner of a median's
+hull lies where its element is neither the largest nor the smallest, which the separating direction never
+asks for.
+"""
 
 TIE_BREAK = 2.0**-12
-"""Random part of a separating direction: exact ones, such as (1, 1, 1) at a three-way tie, run along the kink."""
+"""Random part of a separating direction: exact ones, such as (1, 1, 1) at a three-way tie, run along the
+kink.
+"""
 
 PROBES = 6
 """Random directions before the first program, in opposite pairs."""
@@ -44,8 +50,9 @@ SUM_WEIGHT = 1e3
 
 
 class Membership(Enum):
-    """Where a vector lies: ``INSIDE`` the hull, the hull is one ``POINT`` and the vector is elsewhere, ``OUTSIDE``,
-    or ``UNKNOWN``."""
+    """Where a vector lies: ``INSIDE`` the hull, the hull is one ``POINT`` and the vector is elsewhere,
+    ``OUTSIDE``, or ``UNKNOWN``.
+    """
 
     INSIDE = auto()
     POINT = auto()
@@ -73,8 +80,8 @@ def locate(
 ) -> Decision:
     """Decide whether ``vector`` is in the hull of limits, each element within ``allowed``.
 
-    ``limit`` maps a direction in the space of all inputs to the limiting gradient from that side, None where the
-    function is not defined there. All vectors have one length.
+    ``limit`` maps a direction in the space of all inputs to the limiting gradient from that side, None where
+    the function is not defined there. All vectors have one length.
     """
     generator = np.random.default_rng(seed)
     size = vector.size
@@ -112,11 +119,11 @@ def locate(
     return Decision(Membership.INSIDE if inside else Membership.OUTSIDE, limits)
 
 
-def locate_between(vector: Vector, allowed: Vector, limits: Iterable[Vector], seed: int = 0) -> Decision:
+def locate_between(vector: Vector, allowed: Vector, limits: Iterable[Vector]) -> Decision:
     """Decide whether each element of ``vector`` lies in the range of its limits.
 
-    For a JVP, whose elements are functions of their own: the range is exact for each, their combination is not
-    looked at. ``seed`` is not used; the signature is that of :func:`locate`.
+    For a JVP, whose elements are functions of their own: the range is exact for each, their combination is
+    not looked at. ``seed`` is not used; the signature is that of :func:`locate`.
     """
     rows = list(limits)
     if not rows:
@@ -132,7 +139,9 @@ def locate_between(vector: Vector, allowed: Vector, limits: Iterable[Vector], se
 
 
 def _nearest(vector: Vector, limits: Vector) -> Vector:
-    """The point of the hull nearest to ``vector`` (non-negative least squares with the weights' sum as a row)."""
+    """The point of the hull nearest to ``vector`` (non-negative least squares with the weights' sum as a
+    row).
+    """
     size = max(float(np.abs(limits).max(initial=0.0)), float(np.abs(vector).max()), np.finfo(float).tiny)
     matrix = np.vstack([limits.T / size, np.full((1, len(limits)), SUM_WEIGHT)])
     weights, _ = nnls(matrix, np.append(vector / size, SUM_WEIGHT), maxiter=50 * len(limits) + 100)
@@ -144,14 +153,21 @@ def _both_sides(direction: Vector, limit: Callable[[Vector], Vector | None]) -> 
 
 
 def _feasible(vector: Vector, limits: Vector, slack: Vector) -> bool:
-    """Whether some weights >= 0 of sum 1 bring the limits within ``slack`` of the vector (linear program, HiGHS)."""
+    """Whether some weights >= 0 of sum 1 bring the limits within ``slack`` of the vector (linear program,
+    HiGHS).
+    """
     scale = np.maximum(slack, np.finfo(float).tiny)
     rows = ((limits - vector) / scale).T
     unit = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1.0)
     upper = np.vstack([rows / unit, -rows / unit])
     bound = np.vstack([1.0 / unit, 1.0 / unit]).ravel()
     solved = linprog(
-        np.zeros(len(limits)), A_ub=upper, b_ub=bound, A_eq=np.ones((1, len(limits))), b_eq=[1.0], method="highs"
+        np.zeros(len(limits)),
+        A_ub=upper,
+        b_ub=bound,
+        A_eq=np.ones((1, len(limits))),
+        b_eq=[1.0],
+        method="highs",
     )
     return bool(solved.status == 0)
 

@@ -8,7 +8,9 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the judge can say of one argument on one route. ``NOT_OFFERED`` and ``UNSUPPORTED`` judge nothing."""
+    """What the judge can say of one argument on one route. ``NOT_OFFERED`` and ``UNSUPPORTED`` judge
+    nothing.
+    """
 
     AGREE = "agree"
     CONVENTION = "convention"
@@ -51,7 +53,9 @@ STRICT = frozenset({Verdict.UNDECIDED, Verdict.VACUOUS, Verdict.UNSUPPORTED})
 STRICT_CONVENTIONS = frozenset({Verdict.CONVENTION, Verdict.ARTIFACT})
 """Verdicts that fail a run under ``--strict-conventions`` too."""
 
-UNJUDGED = frozenset({Verdict.UNSUPPORTED, Verdict.NOT_OFFERED, Verdict.CRASH, Verdict.TIMEOUT, Verdict.ERROR})
+UNJUDGED = frozenset(
+    {Verdict.UNSUPPORTED, Verdict.NOT_OFFERED, Verdict.CRASH, Verdict.TIMEOUT, Verdict.ERROR}
+)
 """Verdicts after which no element was compared."""
 
 
@@ -67,10 +71,11 @@ class Known:
 class Finding:
     """What was found for one argument of one case on one route of one framework in one dtype.
 
-    ``argument`` is what was compared: ``gradient of w``, ``tangent of loss``, ``value of loss``. ``index`` is the
-    worst element's. ``reference`` is the certified enclosure as text, ``tier`` says how it was got (``certified``,
-    ``limit``, ``estimated`` or ``none``). ``rho`` is the error over the allowed rounding; ``power`` the smallest
-    relative error of that argument as a whole that would have been caught; bits are binary digits.
+    ``argument`` is what was compared: ``gradient of w``, ``tangent of loss``, ``value of loss``. ``index``
+    is the worst element's. ``reference`` is the certified enclosure as text, ``tier`` says how it was got
+    (``certified``, ``limit``, ``estimated`` or ``none``). ``rho`` is the error over the allowed rounding;
+    ``power`` the smallest relative error of that argument as a whole that would have been caught; bits are
+    binary digits.
     """
 
     case: str

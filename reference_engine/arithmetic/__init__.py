@@ -1,8 +1,8 @@
 """Number systems in which a Program can be evaluated, behind one small protocol.
 
-A value is a numpy array: float64 in ``float64`` and ``perturbed``, Python objects in ``balls`` and ``taylor``.
-Integers are int64 arrays everywhere. Booleans are bool arrays, except in ``balls``, where they are the codes
-of :mod:`reference_engine.arithmetic.truth`.
+A value is a numpy array: float64 in ``float64`` and ``perturbed``, Python objects in ``balls`` and
+``taylor``. Integers are int64 arrays everywhere. Booleans are bool arrays, except in ``balls``, where they
+are the codes of :mod:`reference_engine.arithmetic.truth`.
 """
 
 from __future__ import annotations
@@ -79,30 +79,66 @@ class Arithmetic(Protocol):
     def leave(self, index: int, node: Node, value: Values) -> Values:
         """Called with each node's value; returns the value to keep."""
 
-    def constant(self, value: Attr, type_: TensorType, *, structural: bool) -> Values: ...
-    def elementwise(self, f: Elementwise, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values: ...
-    def compare(self, name: str, a: Values, b: Values) -> Values: ...
-    def logical(self, name: str, values: Sequence[Values]) -> Values: ...
-    def isfinite(self, x: Values) -> Values: ...
-    def choose(self, condition: Values, a: Values, b: Values, *, slope: bool) -> Values: ...
-    def convert(self, x: Values, source: Kind, target: Kind) -> Values: ...
-    def sum(self, x: Values, axes: tuple[int, ...]) -> Values: ...
-    def cumsum(self, x: Values, axis: int) -> Values: ...
-    def contract(self, a: Values, b: Values, spec: Contraction) -> Values: ...
-    def scatter_add(self, x: Values, index: Values, size: int) -> Values: ...
-    def extremum(self, x: Values) -> Values: ...
-    def sort(self, x: Values) -> Values: ...
-    def order(self, x: Values) -> Values: ...
-    def pick(self, x: Values, key: Values, how: str) -> Values: ...
-    def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values: ...
-    def round_to(self, x: Values, dtype: str) -> Values: ...
+    def constant(self, value: Attr, type_: TensorType, *, structural: bool) -> Values:
+        """An enclosure or rounding of a constant."""
+
+    def elementwise(self, f: Elementwise, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
+        """An elementwise function."""
+
+    def compare(self, name: str, a: Values, b: Values) -> Values:
+        """A comparison of real values."""
+
+    def logical(self, name: str, values: Sequence[Values]) -> Values:
+        """A logical function of conditions."""
+
+    def isfinite(self, x: Values) -> Values:
+        """Where values are neither infinite nor NaN."""
+
+    def choose(self, condition: Values, a: Values, b: Values, *, slope: bool) -> Values:
+        """``a`` where the condition holds, else ``b``; ``slope`` for slopes at a possible kink."""
+
+    def convert(self, x: Values, source: Kind, target: Kind) -> Values:
+        """Change of kind."""
+
+    def sum(self, x: Values, axes: tuple[int, ...]) -> Values:
+        """Sum over axes."""
+
+    def cumsum(self, x: Values, axis: int) -> Values:
+        """Running sum along an axis."""
+
+    def contract(self, a: Values, b: Values, spec: Contraction) -> Values:
+        """Sum of products."""
+
+    def scatter_add(self, x: Values, index: Values, size: int) -> Values:
+        """``x`` (flat) added into ``size`` zeros at flat positions; negative ones are dropped."""
+
+    def extremum(self, x: Values) -> Values:
+        """Maximum over the last axis."""
+
+    def sort(self, x: Values) -> Values:
+        """Ascending along the last axis."""
+
+    def order(self, x: Values) -> Values:
+        """Stable argsort along the last axis."""
+
+    def pick(self, x: Values, key: Values, how: str) -> Values:
+        """Values moved along the last axis as the sort or the maximum of ``key`` says, or back."""
+
+    def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
+        """A function of stacks of matrices."""
+
+    def round_to(self, x: Values, dtype: str) -> Values:
+        """The value in a float type."""
 
 
 def matrix_form(a: Values, b: Values, spec: Contraction, lead: int) -> tuple[Values, Values, tuple[int, ...]]:
-    """Both operands as stacks of matrices (batch, m, k) and (batch, k, n), after ``lead`` sample axes, and the
-    shape of (batch, m, n) with each label's own axis."""
+    """Both operands as stacks of matrices (batch, m, k) and (batch, k, n), after ``lead`` sample axes, and
+    the shape of (batch, m, n) with each label's own axis.
+    """
     batch, rows, columns, summed = spec.sides()
-    extent = dict(zip(spec.left, a.shape[lead:], strict=True)) | dict(zip(spec.right, b.shape[lead:], strict=True))
+    extent = dict(zip(spec.left, a.shape[lead:], strict=True)) | dict(
+        zip(spec.right, b.shape[lead:], strict=True)
+    )
 
     def size(labels: str) -> int:
         return int(np.prod([extent[c] for c in labels], dtype=np.int64))

@@ -1,4 +1,5 @@
-"""How far rounding alone can move a value: the Program run several times with every rounding replaced by chance.
+"""How far rounding alone can move a value: the Program run several times with every rounding replaced by
+chance.
 
 Each operation's result is multiplied by ``1 + xi u`` with xi uniform in [-1, 1]; a reduction of k terms is
 perturbed as k rounded partial sums in a random order. Branches, orders and structural zeros are those of the
@@ -71,7 +72,9 @@ class Perturbed:
         return self.generator.uniform(-1.0, 1.0, size=shape)
 
     def _round(self, raw: Values, unit: float | None = None) -> Values:
-        """One rounding of every element, none where the exact result is representable and no sample differs."""
+        """One rounding of every element, none where the exact result is representable and no sample
+        differs.
+        """
         noise = self._uniform(raw.shape)
         out = raw + raw * noise * (self.unit if unit is None else unit)
         small = np.abs(raw) < self.smallest / self.unit
@@ -85,7 +88,9 @@ class Perturbed:
         return out
 
     def _representable(self, where: Values) -> Values:
-        """Where the exact value of this node is a number of the subject's format, at or above its smallest normal."""
+        """Where the exact value of this node is a number of the subject's format, at or above its smallest
+        normal.
+        """
         ball = self.decisions[self._index]
         out = np.zeros(where.shape, dtype=bool)
         if ball.dtype != object or ball.shape != where.shape:
@@ -148,13 +153,17 @@ class Perturbed:
         """Sum over the last axis; terms are already rounded."""
         count = terms.shape[-1]
         if count <= 1:
-            return terms.sum(axis=-1)
+            return np.asarray(terms.sum(axis=-1))
         order = self.generator.permuted(np.broadcast_to(np.arange(count), (self.samples, count)), axis=1)
         index = order.reshape((self.samples,) + (1,) * (terms.ndim - 2) + (count,))
         with np.errstate(all="ignore"):
-            partial = np.cumsum(np.take_along_axis(terms, np.broadcast_to(index, terms.shape), axis=-1), axis=-1)
+            partial = np.cumsum(
+                np.take_along_axis(terms, np.broadcast_to(index, terms.shape), axis=-1), axis=-1
+            )
             raw = partial[..., -1]
-            noise = np.einsum("...k,...k->...", self._uniform(partial[..., 1:].shape), np.abs(partial[..., 1:]))
+            noise = np.einsum(
+                "...k,...k->...", self._uniform(partial[..., 1:].shape), np.abs(partial[..., 1:])
+            )
             out = raw + self._adding * noise
             if self._adding < self.unit:
                 out = out + self.unit * self._uniform(out.shape) * np.abs(partial).max(axis=-1)
@@ -162,19 +171,21 @@ class Perturbed:
         if clean.any():
             exact = clean & self._sums_exactly(terms[0], clean)
             out = np.where(exact, raw[0], out)
-        return out
+        return np.asarray(out)
 
     @property
     def _adding(self) -> float:
-        """Size of one rounding inside a reduction. Kernels add 16-bit numbers in float32, but may store a running
-        sum between blocks: torch's layer_norm keeps the bias gradient in bfloat16. So the largest partial sum is
-        rounded once to the storage format. With every partial sum rounded to it, a matmul with k = 1024 had a
-        power of 1.6: nothing would have been caught."""
+        """Size of one rounding inside a reduction. Kernels add 16-bit numbers in float32, but may store a
+        running sum between blocks: torch's layer_norm keeps the bias gradient in bfloat16. So the largest
+        partial sum is rounded once to the storage format. With every partial sum rounded to it, a matmul
+        with k = 1024 had a power of 1.6: nothing would have been caught.
+        """
         return self.unit * 2.0 ** (self.precision.bits - self.precision.accumulation_bits)
 
     def _sums_exactly(self, terms: Values, where: Values) -> Values:
-        """Where every partial sum in any order is representable: the terms are multiples of one power of two and
-        the sum of their sizes has few enough bits."""
+        """Where every partial sum in any order is representable: the terms are multiples of one power of two
+        and the sum of their sizes has few enough bits.
+        """
         mantissa, exponent = np.frexp(terms[where])
         with np.errstate(all="ignore"):
             whole = np.nan_to_num(mantissa * 2.0**53).astype(np.int64)
@@ -268,7 +279,8 @@ class Perturbed:
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
         """Normwise backward error: every operand moved by its size times u times the root of its extent, then
-        one rounding of the result (Higham 2002, chapter 9: stable factorizations solve a nearby problem)."""
+        one rounding of the result (Higham 2002, chapter 9: stable factorizations solve a nearby problem).
+        """
         moved = []
         for v, rank in zip(values, f.ranks, strict=True):
             core = tuple(range(v.ndim - rank, v.ndim))
@@ -286,7 +298,7 @@ def deviation(samples: Values, center: Values) -> Values:
     """Largest distance of a sample from the center, per element; infinite where a sample is NaN."""
     with np.errstate(all="ignore"):
         spread = np.abs(samples - center)
-    return np.where(np.isnan(spread), np.inf, spread).max(axis=0)
+    return np.asarray(np.where(np.isnan(spread), np.inf, spread).max(axis=0))
 
 
 def is_exactly(value: arb, number: float) -> bool:

@@ -136,7 +136,8 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
 
 @composite("indexing")
 def scatter_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int = 0) -> Tensor:
-    """Definition: x with slices of updates added at integer positions along an axis; repeated positions add up.
+    """Definition: x with slices of updates added at integer positions along an axis; repeated positions add
+    up.
 
     Derivative: 1 for x; each update gets the cotangent of the place it was added to.
     Where it is not differentiable: nowhere.
@@ -150,7 +151,10 @@ def scatter_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int = 0) -> T
     flat = xp.reshape(places, shape=(*places.shape, *(1,) * len(rest))) * stride + constant(positions(rest))
     source = xp.moveaxis(updates, source=axis, destination=0) if indices.ndim == 1 else updates
     if source.shape != flat.shape:
-        msg = f"scatter_add: updates {updates.shape} do not fit {indices.shape} positions along axis {axis} of {x.shape}"
+        msg = (
+            f"scatter_add: updates {updates.shape} do not fit {indices.shape} positions along axis {axis} "
+            f"of {x.shape}"
+        )
         raise ProgramError(msg)
     added = moved + xp.place(source, flat, shape=moved.shape)
     return xp.moveaxis(added, source=0, destination=axis)  # type: ignore[no-any-return]

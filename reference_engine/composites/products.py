@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference_engine.composites.shapes import positions, rearranged
 from reference_engine.composites.reductions import real
+from reference_engine.composites.shapes import positions, rearranged
 from reference_engine.operations import composite
 from reference_engine.primitives.contraction import contract
 from reference_engine.program import ProgramError

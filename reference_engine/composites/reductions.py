@@ -33,7 +33,7 @@ def axes_last(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 @composite("reduction")
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - the Array API's name
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the sum over axes, all by default.
 
     Derivative: 1 for every element.
@@ -73,7 +73,9 @@ def prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     while rows.shape[-1] > 1:
         half = rows.shape[-1] // 2
         joined = rows[..., :half] * rows[..., half : 2 * half]
-        rows = joined if rows.shape[-1] == 2 * half else xp.concatenate([joined, rows[..., 2 * half :]], axis=-1)
+        rows = (
+            joined if rows.shape[-1] == 2 * half else xp.concatenate([joined, rows[..., 2 * half :]], axis=-1)
+        )
     return _keep(xp.reshape(rows, shape=rows.shape[:-1]), x.shape, axes, keepdims)
 
 
@@ -95,7 +97,7 @@ def cumprod(x: Tensor, axis: int) -> Tensor:
 
 
 @composite("reduction", kinks=(0.0,))
-def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - the Array API's name
+def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the largest element over axes.
 
     Derivative: 1 for the largest element, 0 for the others.
@@ -107,7 +109,7 @@ def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa
 
 
 @composite("reduction", kinks=(0.0,))
-def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - the Array API's name
+def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the smallest element over axes.
 
     Derivative: 1 for the smallest element, 0 for the others.

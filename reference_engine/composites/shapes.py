@@ -13,12 +13,12 @@ from reference_engine.program import ProgramError
 from reference_engine.trace import Tensor, broadcast, constant, xp
 
 
-def positions(shape: tuple[int, ...]) -> np.ndarray:  # type: ignore[type-arg]
+def positions(shape: tuple[int, ...]) -> np.ndarray:
     """The flat row-major position of each element."""
     return np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64).reshape(shape)
 
 
-def rearranged(x: Tensor, places: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def rearranged(x: Tensor, places: np.ndarray) -> Tensor:
     """The elements of ``x`` at fixed flat positions."""
     return xp.gather(x, constant(np.array(places)))  # type: ignore[no-any-return]
 
@@ -58,7 +58,7 @@ def matrix_transpose(x: Tensor) -> Tensor:
     Where it is not differentiable: nowhere.
     Conventions: none needed.
     """
-    if x.ndim < 2:  # noqa: PLR2004
+    if x.ndim < 2:
         msg = f"matrix_transpose needs at least 2 dimensions, found shape {x.shape}"
         raise ProgramError(msg)
     return xp.transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))  # type: ignore[no-any-return]
@@ -92,7 +92,8 @@ def flip(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 @composite("shaping")
 def roll(x: Tensor, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Definition: elements shifted along axes, those pushed out coming back in; flattened if no axis is given.
+    """Definition: elements shifted along axes, those pushed out coming back in; flattened if no axis is
+    given.
 
     Derivative: linear: the opposite roll.
     Where it is not differentiable: nowhere.
@@ -163,7 +164,7 @@ def pad(x: Tensor, pad_width: tuple[tuple[int, int], ...], value: float = 0.0) -
     Where it is not differentiable: nowhere.
     Conventions: none needed.
     """
-    if len(pad_width) != x.ndim or any(len(p) != 2 for p in pad_width):  # noqa: PLR2004
+    if len(pad_width) != x.ndim or any(len(p) != 2 for p in pad_width):
         msg = f"pad: expected {x.ndim} pairs, found {pad_width!r}"
         raise ProgramError(msg)
     for axis, (before, after) in enumerate(pad_width):
@@ -175,7 +176,7 @@ def pad(x: Tensor, pad_width: tuple[tuple[int, int], ...], value: float = 0.0) -
     return x
 
 
-def _triangle(x: Tensor, keep: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _triangle(x: Tensor, keep: np.ndarray) -> Tensor:
     mask = broadcast(constant(keep), x.shape)
     return xp.where(mask, x, constant(0, x.kind))  # type: ignore[no-any-return]
 

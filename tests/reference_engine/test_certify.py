@@ -15,7 +15,9 @@ from reference_engine.differentiate import vjp
 from reference_engine.precision import FLOAT32, FLOAT64, PRECISIONS, Precision
 
 
-def certified(function: Callable[..., Any], subject: Precision = FLOAT64, budget: int = 10**6, **inputs: Any) -> Certificate:
+def certified(
+    function: Callable[..., Any], subject: Precision = FLOAT64, budget: int = 10**6, **inputs: Any
+) -> Certificate:
     """The certificate of the gradient with cotangent 1."""
     arrays = {n: np.asarray(a, dtype=float) for n, a in inputs.items()}
     program = trace(function, {n: TensorType(a.shape) for n, a in arrays.items()}, ["y"])
@@ -32,11 +34,13 @@ def test_precision_doubles_until_the_enclosure_is_narrow() -> None:
 
 def test_start_precision_is_enough_for_ordinary_functions() -> None:
     """A small network stays at 128 bits."""
-    assert 128 == certified(lambda x: xp.sum(xp.tanh(xp.sin(x))), x=np.linspace(-1, 1, 20)).bits
+    assert certified(lambda x: xp.sum(xp.tanh(xp.sin(x))), x=np.linspace(-1, 1, 20)).bits == 128
 
 
 def test_noise_covers_the_real_error_over_17_orders_of_magnitude() -> None:
-    """The error of numpy's own float64 chain rule stays within 16 noise scales, from 1e-16 to 1e-1 relative."""
+    """The error of numpy's own float64 chain rule stays within 16 noise scales, from 1e-16 to 1e-1
+    relative.
+    """
     for shift in (0.0, 1e4, 1e8, 1e12, 1e15):
         found = certified(lambda x, s=shift: xp.sin((x + s) - s), x=0.7)
         moved = (0.7 + shift) - shift
@@ -48,7 +52,7 @@ def test_noise_covers_the_real_error_over_17_orders_of_magnitude() -> None:
 def test_exact_arithmetic_has_no_noise() -> None:
     """Small whole numbers are added and multiplied without rounding, so the smallest error is seen."""
     found = certified(lambda x: xp.sum(x * x), x=[1.0, 2.0, 3.0])
-    assert (0.0, 0.0, 0.0) == tuple(found.noise["grad.x"])
+    assert tuple(found.noise["grad.x"]) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", list(PRECISIONS))
@@ -77,18 +81,20 @@ def test_overflow_in_float64_does_not_hide_the_noise() -> None:
 def test_estimated_tier_above_the_budget() -> None:
     """More element-operations than the budget are estimated in float64, and say so."""
     found = certified(lambda x: xp.sum(xp.sin(x)), x=np.linspace(0, 1, 50), budget=10)
-    assert "estimated" == found.tier
+    assert found.tier == "estimated"
     np.testing.assert_allclose(found.centers["grad.x"], np.cos(np.linspace(0, 1, 50)), rtol=1e-15)
 
 
 def test_cost_counts_products() -> None:
     """A (2, 3) by (3, 4) matrix product is 24 element-operations."""
     program = trace(lambda a, b: a @ b, {"a": TensorType((2, 3)), "b": TensorType((3, 4))})
-    assert 24 == cost(vjp(program, ("a",))) - 2 * 3 * 4
+    assert cost(vjp(program, ("a",))) - 2 * 3 * 4 == 24
 
 
 def test_small_network_is_judged_in_milliseconds() -> None:
-    """Value, gradient and noise scale of a 12 by 12 two-layer network take well under 0.1 s even on a busy machine."""
+    """Value, gradient and noise scale of a 12 by 12 two-layer network take well under 0.1 s even on a busy
+    machine.
+    """
     generator = np.random.default_rng(0)
     weights = {n: generator.normal(size=(12, 12)) / 2 for n in ("x", "a", "b")}
     times = []

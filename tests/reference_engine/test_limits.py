@@ -33,10 +33,11 @@ def value(found: Limit) -> Any:
 
 
 def relu(x: Any) -> Any:
+    """max(x, 0)."""
     return xp.where(x > 0, x, 0)
 
 
-@pytest.mark.parametrize(("direction", "expected"), [(1.0, 1.0), (-1.0, 0.0)])
+@pytest.mark.parametrize("direction, expected", [(1.0, 1.0), (-1.0, 0.0)])
 def test_relu_has_two_limits(direction: float, expected: float) -> None:
     """1 from the right, 0 from the left."""
     found = approach(relu, 0.0, direction)
@@ -46,10 +47,10 @@ def test_relu_has_two_limits(direction: float, expected: float) -> None:
 @pytest.mark.parametrize("direction", [1.0, -1.0])
 def test_smooth_after_all(direction: float) -> None:
     """relu(x) - relu(-x) has slope 1 from both sides."""
-    assert 1.0 == value(approach(lambda x: relu(x) - relu(-x), 0.0, direction))
+    assert value(approach(lambda x: relu(x) - relu(-x), 0.0, direction)) == 1.0
 
 
-@pytest.mark.parametrize(("order", "expected"), [(1, 0.0), (2, -1 / 3)])
+@pytest.mark.parametrize("order, expected", [(1, 0.0), (2, -1 / 3)])
 def test_removable_quotient(order: int, expected: float) -> None:
     """sin(x)/x at 0 has slope 0 and second derivative -1/3."""
     assert expected == pytest.approx(value(approach(lambda x: xp.sin(x) / x, 0.0, 1.0, order)), abs=1e-30)
@@ -57,12 +58,12 @@ def test_removable_quotient(order: int, expected: float) -> None:
 
 def test_maximum_tie_gives_one_place() -> None:
     """Beside a tie one operand is the maximum."""
-    assert [0.0, 1.0, 0.0] == value(approach(xp.max, [2.0, 2.0, 1.0], [-1.0, 0.5, 3.0]))
+    assert value(approach(xp.max, [2.0, 2.0, 1.0], [-1.0, 0.5, 3.0])) == [0.0, 1.0, 0.0]
 
 
 def test_identical_operands_stay_tied_and_consistent() -> None:
     """max(2x, x + x) is tied at every nearby point; one piece is chosen at every place."""
-    assert 2.0 == value(approach(lambda x: xp.maximum(2 * x, x + x), 0.3, 1.0))
+    assert value(approach(lambda x: xp.maximum(2 * x, x + x), 0.3, 1.0)) == 2.0
 
 
 @pytest.mark.parametrize("function", [xp.sqrt, lambda x: x * xp.log(x), lambda x: xp.cbrt(x) + x])
@@ -77,7 +78,7 @@ def test_slow_convergence_is_undecided() -> None:
 
 
 def test_outside_the_domain() -> None:
-    """sqrt has no left side at 0."""
+    """Sqrt has no left side at 0."""
     assert Approach.OUTSIDE is approach(xp.sqrt, 0.0, -1.0).approach
 
 

@@ -1,4 +1,6 @@
-"""Functions that depend on the signs of eigenvectors, singular vectors and QR factors are judged in the framework's."""
+"""Functions that depend on the signs of eigenvectors, singular vectors and QR factors are judged in the
+framework's.
+"""
 
 from __future__ import annotations
 

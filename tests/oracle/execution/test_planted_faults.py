@@ -19,7 +19,9 @@ AUTOGRAD = Settings(frameworks=("torch",), routes=("torch.autograd",), dtypes=("
 
 
 def planted(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A torch operation with a derivative rule of its own; ``backward(cotangent, *tensors, **attributes)``."""
+    """A torch operation with a derivative rule of its own; ``backward(cotangent, *tensors,
+    **attributes)``.
+    """
 
     def call(**arguments: Any) -> Any:
         names = [n for n, v in arguments.items() if torch.is_tensor(v)]
@@ -74,7 +76,9 @@ def tanh_rule(correct: bool) -> Callable[..., Any]:
 
 
 def add_rule(correct: bool) -> Callable[..., Any]:
-    """Addition of a (2, 3) and a (3,): the second cotangent is summed over rows, or only the first row is taken."""
+    """Addition of a (2, 3) and a (3,): the second cotangent is summed over rows, or only the first row is
+    taken.
+    """
     return planted(lambda a, b: a + b, lambda c, a, b: (c, c.sum(0) if correct else c[0]))
 
 
@@ -89,7 +93,7 @@ def take_rule(correct: bool) -> Callable[..., Any]:
 
 CASES = {
     "sine": "inputs:\n  x: {shape: [500], values: {normal: [0, 1], seed: 1}}\nprogram: y = sin(x)\n",
-    "add": "inputs:\n  a: {shape: [2, 3], values: {normal: [0, 1]}}\n  b: [0.5, 1.5, -1]\nprogram: y = sin(a + b)\n",
+    "add": "inputs:\n  a: [[1, 0.3, -2], [0.7, 2, 3]]\n  b: [0.5, 1.5, -1]\nprogram: y = sin(a + b)\n",
     "softmax": "inputs:\n  x: [[0.5, 1.5, -1], [2, 0.1, 0.3]]\nprogram: y = softmax(x, axis=-1)\n",
     "take": "inputs:\n  x: [0.5, 1.5, -1]\n  i: {value: [2, 0, 2, 2], dtype: int}\nprogram: y = take(x, i)\n",
     "tanh": "inputs:\n  x: [0.5, 15, -16]\nprogram: y = tanh(x)\n",
@@ -115,7 +119,7 @@ def findings(folder: Path, name: str, settings: Settings = AUTOGRAD) -> list[Fin
 
 
 @pytest.mark.parametrize(
-    ("case", "operation", "rule"), [(p[1], p[2], p[3]) for p in PAIRS], ids=[p[0] for p in PAIRS]
+    "case, operation, rule", [(p[1], p[2], p[3]) for p in PAIRS], ids=[p[0] for p in PAIRS]
 )
 def test_rule_without_its_fault_agrees(
     case: str, operation: str, rule: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -126,7 +130,7 @@ def test_rule_without_its_fault_agrees(
 
 
 @pytest.mark.parametrize(
-    ("case", "operation", "rule"), [(p[1], p[2], p[4]) for p in PAIRS], ids=[p[0] for p in PAIRS]
+    "case, operation, rule", [(p[1], p[2], p[4]) for p in PAIRS], ids=[p[0] for p in PAIRS]
 )
 def test_planted_fault_is_wrong(
     case: str, operation: str, rule: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -137,7 +141,9 @@ def test_planted_fault_is_wrong(
 
 
 def test_poor_arithmetic_is_imprecise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The right formula with 300 units of rounding in it fails as imprecise: its error shrinks with the precision."""
+    """The right formula with 300 units of rounding in it fails as imprecise: its error shrinks with the
+    precision.
+    """
 
     def backward(c: Any, x: Any) -> Any:
         noise = torch.sin(1e6 * x) * 300 * torch.finfo(x.dtype).eps

@@ -26,7 +26,7 @@ def largest(direction: Vector) -> Vector:
 
 @pytest.mark.parametrize("n", [1, 4, 12, 32, 64, 128])
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    "value, expected",
     [(0.0, Membership.INSIDE), (0.5, Membership.INSIDE), (1.0, Membership.INSIDE), (1.5, Membership.OUTSIDE)],
 )
 def test_independent_relus(n: int, value: float, expected: Membership) -> None:
@@ -35,7 +35,7 @@ def test_independent_relus(n: int, value: float, expected: Membership) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 8, 32, 64])
-@pytest.mark.parametrize(("total", "expected"), [(1.0, Membership.INSIDE), (1.5, Membership.OUTSIDE)])
+@pytest.mark.parametrize("total, expected", [(1.0, Membership.INSIDE), (1.5, Membership.OUTSIDE)])
 def test_tie_weights_must_sum_to_one(n: int, total: float, expected: Membership) -> None:
     """Support functions in random directions accept weights that sum to 1.5; the hull does not."""
     assert expected is locate(np.full(n, total / n), np.full(n, TIGHT), largest).membership
@@ -55,7 +55,7 @@ def test_element_in_which_limits_coincide_is_held_tightly() -> None:
 
     right = locate(np.array([0.3, 3.0]), np.full(2, TIGHT), limits)
     off = locate(np.array([0.3, 3.0 + 1e-12]), np.full(2, TIGHT), limits)
-    assert (Membership.INSIDE, Membership.POINT) == (right.membership, off.membership)
+    assert (right.membership, off.membership) == (Membership.INSIDE, Membership.POINT)
 
 
 def test_function_defined_on_no_side() -> None:
