@@ -54,7 +54,7 @@ def test_nothing_widens_or_narrows(framework: Framework, name: str, dtype: str) 
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
-@pytest.mark.parametrize("framework, route", [(f, f.routes[0]) for f in FRAMEWORKS], ids=lambda v: str(v))
+@pytest.mark.parametrize("framework, route", [(f, f.routes[0]) for f in FRAMEWORKS], ids=["torch", "jax"])
 def test_derivative_in_narrow_dtypes(framework: Framework, route: str, dtype: str) -> None:
     """A narrow gradient comes back as float64, near the exact one and a number of its dtype."""
     program = SETTINGS["two layers"].program
