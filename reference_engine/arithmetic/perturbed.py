@@ -24,8 +24,8 @@ from reference_engine.arithmetic import (
     matrix_form,
     truth,
 )
-from reference_engine.arithmetic.balls import ZERO
-from reference_engine.arithmetic.float64 import Float64, as_float64, pick_by
+from reference_engine.arithmetic.balls import ZERO, midpoints
+from reference_engine.arithmetic.float64 import Float64, as_float64, first_maximum_last, pick_by
 from reference_engine.precision import Precision
 from reference_engine.program import Attr, Kind, Node, TensorType
 
@@ -51,10 +51,12 @@ class Perturbed:
     units: Mapping[str, float] = field(default_factory=dict)
     lead: int = 1
     _index: int = -1
+    _operands: tuple[int, ...] = ()
 
     def enter(self, index: int, node: Node) -> Values | None:
         """Integers and booleans are those of the exact evaluation."""
         self._index = index
+        self._operands = node.inputs
         if node.type.kind == "real":
             return None
         decided = self.decisions[index]
@@ -267,14 +269,10 @@ class Perturbed:
         raise AssertionError
 
     def pick(self, x: Values, key: Values, how: str) -> Values:
-        """Move values as sorting the mean of the keys would: every sample the same way."""
-        plain = Float64()
-        center = key.mean(axis=0)
-        order = plain.order(center)
-        if how.endswith("max"):
-            top = np.argmax(center, axis=-1)[..., None]
-            rest = np.sort(np.where(order == top, -1, np.arange(center.shape[-1])), axis=-1)[..., 1:]
-            order = np.concatenate([np.take_along_axis(order, rest, axis=-1), top], axis=-1)
+        """Move values as the exact keys say, in every sample the same way."""
+        decided = self.decisions[self._operands[-1]]
+        center = midpoints(decided) if decided.dtype == object else decided
+        order = first_maximum_last(center) if how.endswith("max") else Float64().order(center)
         return pick_by(x, np.broadcast_to(order, (self.samples, *order.shape)), how)
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 import torch
 
 from oracle.cases import load_case
 from oracle.execution.examine import examine
 from oracle.execution.plan import Settings
+from oracle.frameworks.jax_operations import OPERATIONS as JAX_OPERATIONS
 from oracle.frameworks.torch_operations import OPERATIONS
 from oracle.judge.verdict import FAILING, Finding, Verdict
 
@@ -172,3 +174,37 @@ def test_second_derivative_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         1: False,
         2: True,
     }
+
+
+@pytest.mark.parametrize("size, verdict", [(0.0, Verdict.AGREE), (1e-9, Verdict.WRONG)])
+def test_jax_rule(size: float, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A custom_vjp that is off by 1e-9 is wrong on both reverse routes, and right without its fault."""
+
+    @jax.custom_vjp
+    def sine(x: Any) -> Any:
+        return jax.numpy.sin(x)
+
+    sine.defvjp(lambda x: (jax.numpy.sin(x), x), lambda x, c: (c * jax.numpy.cos(x) * (1 + size),))
+    monkeypatch.setitem(JAX_OPERATIONS, "sin", lambda x: sine(x))
+    # What is compiled is kept by Program, so each rule gets a Program of its own.
+    monkeypatch.setitem(CASES, "sine", CASES["sine"].replace("sin(x)", f"sin(x) + {size!r}"))
+    found = findings(tmp_path, "sine", Settings(frameworks=("jax",), dtypes=("float64",)))
+    assert {"jax.vjp": {verdict}, "jax.jit": {verdict}} == {
+        route: {f.verdict for f in found if f.route == route} for route in ("jax.vjp", "jax.jit")
+    }
+
+
+def test_rule_that_is_not_offered_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX offers no JVP of a custom_vjp: that is listed and green."""
+
+    @jax.custom_vjp
+    def sine(x: Any) -> Any:
+        return jax.numpy.sin(x)
+
+    sine.defvjp(lambda x: (jax.numpy.sin(x), x), lambda x, c: (c * jax.numpy.cos(x),))
+    monkeypatch.setitem(JAX_OPERATIONS, "sin", lambda x: sine(x))
+    path = tmp_path / "sine.yaml"
+    path.write_text(f"about: A rule for reverse mode only.\n{CASES['sine']}", encoding="utf-8")
+    settings = Settings(frameworks=("jax",), routes=("jax.jvp",), dtypes=("float64",))
+    (found,) = [f for f in examine(load_case(path, tmp_path), settings).findings if f.route == "jax.jvp"]
+    assert Verdict.NOT_OFFERED is found.verdict
