@@ -132,6 +132,8 @@ def certify(
         before, wide = wide, _excess(values, wanted, noise, names, subject)
         if wide > before * 2.0**-16 and not any(k.undecided for k in kinks) and bits >= 8 * START_BITS:
             break
+    if any(k.undecided for k in kinks):
+        values, kinks = _agreeing_sides(program, inputs, depends, bits, values, kinks)
     branches = near_branches(program, values, *runs[0], depends)
     widened = None
     if branches.forced or branches.radii:
@@ -157,18 +159,47 @@ def _spread(samples: Values, balls: Values) -> Values:
     return deviation(samples, center)
 
 
+def _agreeing_sides(
+    program: Program,
+    inputs: Mapping[str, Values],
+    depends: frozenset[int],
+    bits: int,
+    values: list[Values],
+    kinks: list[Kink],
+) -> tuple[list[Values], list[Kink]]:
+    """Where a comparison cannot be decided at any precision (two expressions that are equal identically), but
+    both of its sides give the same derivative, that derivative: one side is the right one.
+    """
+    sides = [in_balls(program, inputs, depends, bits, assume=side) for side in (True, False)]
+    (first, left), (second, right) = sides
+    if any(k.undecided for k in (*left, *right)):
+        return values, kinks
+    merged = list(values)
+    for i in program.outputs:
+        if values[i].dtype != object:
+            continue
+        pairs = [(plain(a), plain(b)) for a, b in zip(first[i].ravel(), second[i].ravel(), strict=True)]
+        if not all(a.is_finite() and b.is_finite() and a.overlaps(b) for a, b in pairs):
+            return values, kinks
+        out = np.empty(values[i].shape, dtype=object)
+        out.ravel()[:] = [a.union(b) for a, b in pairs]
+        merged[i] = out
+    return merged, left
+
+
 def in_balls(
     program: Program,
     inputs: Mapping[str, Values],
     depends: frozenset[int],
     bits: int,
     branches: Branches | None = None,
+    assume: bool | None = None,
 ) -> tuple[list[Values], list[Kink]]:
-    """All node values as balls, and the kinks met."""
+    """All node values as balls, and the kinks met; undecided comparisons take the side ``assume``, if any."""
     forced = branches.forced if branches else {}
     radii = branches.radii if branches else {}
     with precision(bits):
-        arithmetic = Balls(active=depends, forced=forced, radii=radii)
+        arithmetic = Balls(active=depends, forced=forced, radii=radii, assume=assume)
         values = evaluate(program, ball_inputs(program, inputs), arithmetic)
     return values, arithmetic.kinks
 

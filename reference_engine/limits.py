@@ -31,11 +31,6 @@ SETTLED = 2.0**-60
 does not.
 """
 
-NOTHING = 100
-"""Differences below 2^-NOTHING of the scale of the cotangents are zero: x |x| has derivative 2^-799 on the
-last rung.
-"""
-
 
 class Approach(Enum):
     """How the derivative behaves on the way to the point."""
@@ -79,14 +74,11 @@ def limit(
         )
         approach = Approach.DIVERGES if smooth and _pole(rungs, derivatives) else Approach.OUTSIDE
         return Limit(approach, {}, jumps=False)
-    jumps = any(_jumps(last[name], here[name]) for name in last if name not in derivatives)
-    scale = max(
-        (float(np.abs(v).max(initial=0.0)) for n, v in inputs.items() if n.startswith("ct.")), default=1.0
-    )
+    jumps = any(_jumps(rungs[0][name], last[name], here[name]) for name in last if name not in derivatives)
     enclosures: dict[str, Values] = {}
     worst = Approach.CONVERGES
     for name in derivatives:
-        found, values = _settle([r[name] for r in rungs], scale or 1.0)
+        found, values = _settle([r[name] for r in rungs])
         enclosures[name] = values
         if found is Approach.DIVERGES or worst is Approach.CONVERGES:
             worst = found
@@ -117,23 +109,34 @@ def _pole(rungs: Sequence[Mapping[str, Values]], derivatives: Sequence[str]) -> 
     return any(plain(v).is_finite() for name in derivatives for v in rungs[0][name].ravel())
 
 
-def _jumps(near: Values, here: Values) -> bool:
-    """Whether values on the last rung are away from those at the point; a limit where the point has none
-    is none.
+def _jumps(first: Values, last: Values, here: Values) -> bool:
+    """Whether values do not tend to those at the point; where the point has no value there is no jump.
+
+    The distance must shrink from the first rung to the last. A slow root such as x^0.01 counts as a jump: its
+    slope is infinite anyway.
     """
-    pairs = [(plain(a), plain(b)) for a, b in zip(near.ravel(), here.ravel(), strict=True)]
-    return any(b.is_finite() and not (abs(a - b) < arb(2) ** -NOTHING * (1 + abs(b))) for a, b in pairs)
+    with precision(LADDER[-1][1]):
+        for a, c, b in zip(first.ravel(), last.ravel(), here.ravel(), strict=True):
+            far, near, value = plain(a), plain(c), plain(b)
+            if not value.is_finite():
+                continue
+            left = abs(near - value)
+            if not (left <= abs(far - value) * SETTLED or left <= abs(value) * SETTLED):
+                return True
+    return False
 
 
-def _settle(rungs: Sequence[Values], scale: float) -> tuple[Approach, Values]:
+def _settle(rungs: Sequence[Values]) -> tuple[Approach, Values]:
+    """The limit of each element over the rungs; what decays from rung to rung tends to 0."""
     out = np.empty(rungs[-1].shape, dtype=object)
     worst = Approach.CONVERGES
     with precision(LADDER[-1][1]):
-        nothing = arb(scale) * arb(2) ** -NOTHING
         for place in np.ndindex(out.shape):
             a, b, c = (plain(r[place]) for r in rungs)
             first, second = abs(b - a), abs(c - b)
-            if second < abs(c) * SETTLED + nothing:
+            if abs(c) <= abs(b) * SETTLED and abs(b) <= abs(a) * SETTLED:
+                out[place] = arb(0)
+            elif second < abs(c) * SETTLED:
                 out[place] = hull(c, c + (c - b) * 2) if second > 0 else c
             else:
                 out[place] = c

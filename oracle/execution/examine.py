@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from oracle.execution.expectations import check_expectations
-from oracle.execution.gauge import in_gauge_of
+from oracle.execution.judging import Subject, Truth, blank, in_gauge, judge_routes
 from oracle.execution.known import unmet, with_expectations
-from oracle.execution.points import Bench, bench
-from oracle.execution.range import leaves_range
+from oracle.execution.points import bench
 from oracle.execution.record import CaseResult
-from oracle.execution.scaling import explained_by_arithmetic
 from oracle.execution.stage import NOWHERE, Stage, entering
 from oracle.execution.voices import add_voices, finite_difference_findings
-from oracle.frameworks.protocol import Answer, Framework, NotOfferedError, UnsupportedOperationError
+from oracle.frameworks.protocol import Framework, NotOfferedError
 from oracle.frameworks.registry import available
-from oracle.judge.decide import Judgement, judge_route
 from oracle.judge.verdict import Finding, Verdict
-from reference_engine.certify import Certificate, certify
-from reference_engine.differentiate import GRADIENT, TANGENT
 
 if TYPE_CHECKING:
     from oracle.cases.model import Case
     from oracle.execution.plan import Settings
-
-Array = npt.NDArray[Any]
-SECOND = 2
-
-
-@dataclass
-class Truth:
-    """Certificates of one bench, made when first asked for and shared by all frameworks."""
-
-    bench: Bench
-    seed: int
-
-    def __post_init__(self) -> None:
-        self._made: dict[bool, Certificate] = {}
-
-    def certificate(self, *, forward: bool) -> Certificate:
-        """The certified derivative, by reverse or forward mode."""
-        if forward not in self._made:
-            self._made[forward] = certify(
-                self.bench.derivative(forward=forward),
-                self.bench.inputs(forward=forward),
-                self.bench.point.wrt,
-                self.bench.precision,
-                self.seed,
-            )
-        return self._made[forward]
 
 
 def examine(case: Case, settings: Settings) -> CaseResult:
@@ -92,177 +59,26 @@ def _examine_framework(
     case: Case, settings: Settings, truth: Truth, framework: Framework
 ) -> Iterator[Finding]:
     dtype, order = truth.bench.point.dtype, truth.bench.order
+    subject = Subject(case.name, framework, case.tags)
     missing = sorted({n.op for _, n in case.program} - framework.operations() - {"input", "constant"})
     routes = framework.routes if order == 1 else framework.second_order_routes
     wanted = [r for r in routes if _asked(r, case, settings)]
     if missing and wanted:
         detail = f"the {framework.name} adapter has no {', '.join(missing)}"
-        yield _blank(case, framework, wanted[0], truth.bench, Verdict.UNSUPPORTED, detail)
+        yield blank(subject, wanted[0], truth.bench, Verdict.UNSUPPORTED, detail)
         return
     if dtype not in framework.dtypes or not wanted:
         return
-    truth = _in_gauge(truth, framework)
-    values_judged = order == SECOND
-    for number, route in enumerate(wanted):
-        entering(Stage(framework.name, framework.version, route, dtype, order))
-        answer = _ask(framework, route, truth.bench)
-        entering(NOWHERE)
-        if isinstance(answer, tuple):
-            verdict, detail = answer
-            asked_by_name = bool(settings.routes or case.routes)
-            if verdict is Verdict.ERROR and number > 0 and not asked_by_name:
-                verdict = Verdict.NOT_OFFERED
-            yield _blank(case, framework, route, truth.bench, verdict, detail)
-            continue
-        if not values_judged:
-            values_judged = True
-            yield from _judge_values(case, framework, route, truth, answer)
-        yield from _judge_derivatives(case, framework, route, truth, answer)
+    truth = in_gauge(truth, framework)
+    yield from judge_routes(subject, truth, wanted, asked_by_name=bool(settings.routes or case.routes))
     if order == 1:
-        yield from finite_difference_findings(case, framework, truth.bench, truth.certificate(forward=False))
-
-
-def _in_gauge(truth: Truth, framework: Framework) -> Truth:
-    """The truth in the signs of this framework's own vectors; unchanged where there are none or no
-    forward.
-    """
-    where = truth.bench
-    try:
-        reference = in_gauge_of(where.program, framework, where.point)
-    except Exception:  # noqa: BLE001 - the routes will tell what the forward raises
-        return truth
-    if reference is where.program:
-        return truth
-    return Truth(replace(where, reference=reference), truth.seed)
+        yield from finite_difference_findings(subject, truth.bench, truth.certificate(forward=False))
 
 
 def _asked(route: str, case: Case, settings: Settings) -> bool:
     return (settings.routes is None or route in settings.routes) and (
         case.routes is None or route in case.routes
     )
-
-
-def _ask(framework: Framework, route: str, where: Bench) -> Answer | tuple[Verdict, str]:
-    """The framework's answer, or the verdict that stands for there being none."""
-    ask = framework.derivative if where.order == 1 else framework.second_order
-    try:
-        return ask(route, where.program, where.point)
-    except NotOfferedError as error:
-        return Verdict.NOT_OFFERED, str(error)
-    except UnsupportedOperationError as error:
-        return Verdict.UNSUPPORTED, f"no operation {error}"
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a framework raises is a finding, never the end of a run
-        first = str(error).strip().splitlines()
-        return Verdict.ERROR, f"{type(error).__name__}: {first[0] if first else ''}"[:300]
-
-
-def _blank(
-    case: Case, framework: Framework, route: str, where: Bench, verdict: Verdict, detail: str
-) -> Finding:
-    return Finding(
-        case.name, framework.name, framework.version, route, where.point.dtype, where.order,
-        "gradient", verdict, detail=detail, tags=case.tags,
-    )  # fmt: skip
-
-
-def _judge_values(
-    case: Case, framework: Framework, route: str, truth: Truth, answer: Answer
-) -> Iterator[Finding]:
-    certificate = truth.certificate(forward=False)
-    program = truth.bench.program
-    observed = {
-        name: np.asarray(value, dtype=np.float64)
-        for name, t, value in zip(program.output_names, program.output_types, answer.values, strict=True)
-        if t.kind == "real"
-    }
-    for name, value in observed.items():
-        (judged,) = judge_route(
-            certificate, truth.bench.inputs(forward=False), truth.bench.point.wrt, {name: value}
-        )
-        verdict, detail = judged.verdict, judged.detail
-        if verdict is Verdict.WRONG:
-            verdict = Verdict.VALUE_MISMATCH
-            if explained_by_arithmetic(framework, route, truth.bench, name):
-                verdict, detail = (
-                    Verdict.IMPRECISE,
-                    f"forward value: {detail}; the error shrinks with the precision",
-                )
-        elif verdict in {Verdict.ILL_CONDITIONED, Verdict.VACUOUS, Verdict.SINGULAR, Verdict.UNDECIDED}:
-            continue
-        yield _finding(
-            case, framework, route, truth.bench, judged, value, f"value of {name}", verdict, detail
-        )
-
-
-def _judge_derivatives(
-    case: Case, framework: Framework, route: str, truth: Truth, answer: Answer
-) -> Iterator[Finding]:
-    forward = route in framework.forward_routes and truth.bench.order == 1
-    certificate = truth.certificate(forward=forward)
-    prefix, word = (TANGENT, "tangent") if forward else (GRADIENT, "gradient")
-    shaped = {}
-    for name, value in answer.derivatives.items():
-        expected = certificate.centers[prefix + name].shape
-        if value.shape != expected:
-            detail = f"the {word} of {name} has shape {value.shape}, expected {expected}"
-            yield _blank(case, framework, route, truth.bench, Verdict.WRONG, detail)
-        else:
-            shaped[prefix + name] = np.asarray(value, dtype=np.float64)
-    judged = judge_route(certificate, truth.bench.inputs(forward=forward), truth.bench.point.wrt, shaped)
-    for one in judged:
-        observed = shaped[one.name]
-        verdict, detail = one.verdict, one.detail
-        open_question = verdict is Verdict.WRONG and one.tier != "limit"
-        if open_question and explained_by_arithmetic(framework, route, truth.bench, one.name):
-            verdict, detail = Verdict.IMPRECISE, f"{detail}; the error shrinks with the precision"
-        label = f"{word} of {one.name.removeprefix(prefix)}"
-        yield _finding(case, framework, route, truth.bench, one, observed, label, verdict, detail)
-
-
-def _finding(
-    case: Case,
-    framework: Framework,
-    route: str,
-    where: Bench,
-    judged: Judgement,
-    observed: Array,
-    argument: str,
-    verdict: Verdict,
-    detail: str,
-) -> Finding:
-    if verdict in {Verdict.NONFINITE, Verdict.IMPRECISE} and (reason := leaves_range(where)):
-        verdict, detail = Verdict.ILL_CONDITIONED, reason
-    flat = judged.index
-    rho = float(judged.comparison.rho.ravel()[flat]) if flat is not None else None
-    return Finding(
-        case.name, framework.name, framework.version, route, where.point.dtype, where.order,
-        argument, verdict,
-        tier=judged.tier,
-        elements=int(observed.size),
-        index=tuple(int(i) for i in np.unravel_index(flat, observed.shape)) if flat is not None else None,
-        reference=judged.reference or None,
-        observed=float(observed.ravel()[flat]) if flat is not None else None,
-        rho=rho,
-        power=judged.strength.power,
-        bits_agreed=_bits(judged, judged.comparison.distance),
-        bits_expected=_bits(judged, judged.comparison.allowed),
-        condition=judged.strength.condition,
-        failing_elements=int((judged.comparison.rho > 1).sum()),
-        detail=detail,
-        tags=case.tags,
-    )  # fmt: skip
-
-
-def _bits(judged: Judgement, error: Array) -> float | None:
-    """Binary digits that an error at the worst element leaves of the certified value."""
-    if judged.index is None or judged.size == 0:
-        return None
-    value, off = abs(judged.center), float(error.ravel()[judged.index])
-    if value == 0 or not np.isfinite(off) or not np.isfinite(value):
-        return None
-    return float(np.clip(-np.log2(off / value), -1074, 1074)) if off > 0 else float(judged.bits)
 
 
 def _contracts(case: Case, settings: Settings, framework: Framework) -> Iterator[Finding]:

@@ -5,14 +5,14 @@ directions.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from oracle.frameworks.protocol import Point
+from oracle.frameworks.protocol import Layout, Point
 from reference_engine.differentiate import COTANGENT, DIRECTION, TANGENT, jvp, second_order, vjp
 from reference_engine.precision import PRECISIONS, Precision
 from reference_engine.program import Program
@@ -74,13 +74,28 @@ def draw(shape: tuple[int, ...], precision: Precision, generator: np.random.Gene
 def bench(case: Case, dtype: str, seed: int, order: int) -> Bench:
     """Set a case up in one dtype; the same seed draws the same cotangents for every framework."""
     precision = PRECISIONS[dtype]
-    generator = np.random.default_rng([seed, zlib.crc32(case.name.encode())])
-    inputs: dict[str, Array] = {
+    inputs = {
         i.name: np.asarray(precision.round(i.array)) if i.kind == "real" else i.array for i in case.inputs
     }
     wrt = tuple(i.name for i in case.inputs if i.grad)
-    types = dict(zip(case.program.output_names, case.program.output_types, strict=True))
-    given: Mapping[str, Array] = case.cotangent or {}
+    layouts = {i.name: i.layout for i in case.inputs}
+    source = [seed, zlib.crc32(case.name.encode())]
+    return set_up(case.program, inputs, wrt, precision, order, case.cotangent or {}, source, layouts)
+
+
+def set_up(
+    program: Program,
+    inputs: Mapping[str, Array],
+    wrt: tuple[str, ...],
+    precision: Precision,
+    order: int,
+    given: Mapping[str, Array],
+    seed: Sequence[int],
+    layouts: Mapping[str, Layout],
+) -> Bench:
+    """A Program at a point, with the cotangents ``given`` by output name and all others drawn."""
+    generator = np.random.default_rng(list(seed))
+    types = dict(zip(program.output_names, program.output_types, strict=True))
     cotangents = {
         name: np.asarray(precision.round(given[name]))
         if name in given
@@ -92,13 +107,13 @@ def bench(case: Case, dtype: str, seed: int, order: int) -> Bench:
     point = Point(
         inputs=inputs,
         wrt=wrt,
-        dtype=dtype,
+        dtype=precision.name,
         cotangents=cotangents,
         tangents={n: draw(s, precision, generator) for n, s in shapes.items()},
         directions={n: draw(s, precision, generator) for n, s in shapes.items()},
-        layouts={i.name: i.layout for i in case.inputs},
+        layouts=layouts,
     )
-    return Bench(case.program, point, precision, order)
+    return Bench(program, point, precision, order)
 
 
 def in_dtype(source: Bench, dtype: str) -> Bench:

@@ -15,9 +15,8 @@ from oracle.judge.verdict import FAILING, Finding, Verdict
 from reference_engine.differentiate import GRADIENT
 
 if TYPE_CHECKING:
-    from oracle.cases.model import Case
+    from oracle.execution.judging import Subject
     from oracle.execution.points import Bench
-    from oracle.frameworks.protocol import Framework
     from reference_engine.certify import Certificate
 
 ALIKE = 1e-6
@@ -26,14 +25,13 @@ ALIKE = 1e-6
 FINITE_DIFFERENCES = "finite differences"
 
 
-def finite_difference_findings(
-    case: Case, framework: Framework, where: Bench, certificate: Certificate
-) -> Iterator[Finding]:
+def finite_difference_findings(subject: Subject, where: Bench, certificate: Certificate) -> Iterator[Finding]:
     """The framework's own forward, differenced along one random direction, held to the certified gradient.
 
     Nothing in formats below float64, at kinks, where the ladder of steps shows no plateau, and where the
     user stops a gradient, of which values know nothing.
     """
+    framework = subject.framework
     stopped = any(node.op == "stop_gradient" for _, node in where.program)
     if where.point.dtype != "float64" or not where.point.wrt or certificate.kinks or stopped:
         return
@@ -58,11 +56,13 @@ def finite_difference_findings(
     noise = sum(
         float((certificate.allowed(GRADIENT + n) * np.abs(found.direction[n])).sum()) for n in gradient
     )
+    if found.error + noise >= abs(truth) > 0:
+        return  # a bar as wide as the slope itself says nothing
     off = abs(found.value - truth)
     verdict = Verdict.AGREE if off <= found.error + noise else Verdict.UNDECIDED
     detail = "" if verdict is Verdict.AGREE else "differences of its own forward give another slope"
     yield Finding(
-        case.name, framework.name, framework.version, FINITE_DIFFERENCES, where.point.dtype, 1,
+        subject.case, framework.name, framework.version, FINITE_DIFFERENCES, where.point.dtype, 1,
         "slope along a direction", verdict,
         tier=certificate.tier,
         elements=sum(g.size for g in gradient.values()),
@@ -71,7 +71,7 @@ def finite_difference_findings(
         rho=off / (found.error + noise) if found.error + noise > 0 else 0.0,
         power=(found.error + noise) / abs(truth) if truth else None,
         detail=detail,
-        tags=case.tags,
+        tags=subject.tags,
     )  # fmt: skip
 
 

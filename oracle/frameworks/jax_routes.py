@@ -48,7 +48,7 @@ def calling_jax() -> Iterator[None]:
         raise
 
 
-class _Function:
+class Function:
     """A Program in one dtype as a function of the inputs that are differentiated."""
 
     def __init__(self, program: Program, dtype: str, wrt: tuple[str, ...]) -> None:
@@ -84,19 +84,19 @@ class _Function:
         return tuple(given[n].astype(p.dtype) for n, p in zip(self.wrt, primals, strict=True))
 
 
-def _reverse(f: _Function, given: Tensors, seeds: Tensors, _: Tensors) -> tuple[tuple[Any, ...], Tensors]:
+def _reverse(f: Function, given: Tensors, seeds: Tensors, _: Tensors) -> tuple[tuple[Any, ...], Tensors]:
     real, pullback, outputs = jax.vjp(f.at(given), *f.primals(given), has_aux=True)
     return outputs, dict(zip(f.wrt, pullback(f.cotangents(seeds, real)), strict=True))
 
 
-def _forward(f: _Function, given: Tensors, seeds: Tensors, _: Tensors) -> tuple[tuple[Any, ...], Tensors]:
+def _forward(f: Function, given: Tensors, seeds: Tensors, _: Tensors) -> tuple[tuple[Any, ...], Tensors]:
     primals = f.primals(given)
     _, moved, outputs = jax.jvp(f.at(given), primals, f.along(seeds, primals), has_aux=True)
     return outputs, dict(zip(f.names(), moved, strict=True))
 
 
 def _gradient(
-    f: _Function, given: Tensors, seeds: Tensors
+    f: Function, given: Tensors, seeds: Tensors
 ) -> Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """The VJP at a point as a function of that point, with the outputs beside it."""
 
@@ -108,7 +108,7 @@ def _gradient(
 
 
 def _reverse_over_reverse(
-    f: _Function, given: Tensors, seeds: Tensors, directions: Tensors
+    f: Function, given: Tensors, seeds: Tensors, directions: Tensors
 ) -> tuple[tuple[Any, ...], Tensors]:
     primals = f.primals(given)
     _, pullback, outputs = jax.vjp(_gradient(f, given, seeds), *primals, has_aux=True)
@@ -116,7 +116,7 @@ def _reverse_over_reverse(
 
 
 def _forward_over_reverse(
-    f: _Function, given: Tensors, seeds: Tensors, directions: Tensors
+    f: Function, given: Tensors, seeds: Tensors, directions: Tensors
 ) -> tuple[tuple[Any, ...], Tensors]:
     primals = f.primals(given)
     _, moved, outputs = jax.jvp(
@@ -126,7 +126,7 @@ def _forward_over_reverse(
 
 
 def _reverse_over_forward(
-    f: _Function, given: Tensors, seeds: Tensors, directions: Tensors
+    f: Function, given: Tensors, seeds: Tensors, directions: Tensors
 ) -> tuple[tuple[Any, ...], Tensors]:
     primals = f.primals(given)
 
@@ -138,11 +138,11 @@ def _reverse_over_forward(
     return outputs, dict(zip(f.wrt, pullback(f.cotangents(seeds, moved)), strict=True))
 
 
-def _values(f: _Function, given: Tensors, _: Tensors, __: Tensors) -> tuple[tuple[Any, ...], Tensors]:
+def _values(f: Function, given: Tensors, _: Tensors, __: Tensors) -> tuple[tuple[Any, ...], Tensors]:
     return f.at(given)(*f.primals(given))[1], {}
 
 
-_BODIES: Mapping[str, Callable[[_Function, Tensors, Tensors, Tensors], tuple[tuple[Any, ...], Tensors]]] = {
+_BODIES: Mapping[str, Callable[[Function, Tensors, Tensors, Tensors], tuple[tuple[Any, ...], Tensors]]] = {
     "value": _values,
     "jax.vjp": _reverse,
     "jax.jit": _reverse,
@@ -160,7 +160,7 @@ function costs 0.25 to 1 s of compilation for a gradient, against 0.05 to 0.2 s 
 @lru_cache(maxsize=64)
 def _function(route: str, program: Program, dtype: str, wrt: tuple[str, ...]) -> Derivative:
     """One route as a function of arrays alone; kept, because compiling is what costs."""
-    f = _Function(program, dtype, wrt)
+    f = Function(program, dtype, wrt)
     body = _BODIES[route]
 
     def derivative(given: Tensors, seeds: Tensors, directions: Tensors) -> tuple[tuple[Any, ...], Tensors]:

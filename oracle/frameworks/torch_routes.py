@@ -55,7 +55,7 @@ def value(program: Program, point: Point) -> tuple[Any, ...]:
         return run(program, given, tensors.dialect(point.dtype))
 
 
-class _Function:
+class Function:
     """A Program as a function of the inputs that are differentiated, all others fixed."""
 
     def __init__(self, program: Program, point: Point) -> None:
@@ -114,22 +114,22 @@ def _gradient(
     return [torch.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
 
 
-def _leaves(function: _Function) -> tuple[Any, ...]:
+def _leaves(function: Function) -> tuple[Any, ...]:
     return tuple(x.detach().requires_grad_() for x in function.primals)
 
 
-def _autograd(function: _Function) -> Answer:
+def _autograd(function: Function) -> Answer:
     leaves = _leaves(function)
     real, outputs = function.differentiable(*leaves)
     return function.answer(outputs, _gradient(real, leaves, function.cotangents(real)))
 
 
-def _func_vjp(function: _Function) -> Answer:
+def _func_vjp(function: Function) -> Answer:
     real, pullback, outputs = torch.func.vjp(function.differentiable, *function.primals, has_aux=True)
     return function.answer(outputs, pullback(function.cotangents(real)))
 
 
-def _func_jvp(function: _Function) -> Answer:
+def _func_jvp(function: Function) -> Answer:
     _, moved, outputs = torch.func.jvp(
         function.differentiable, function.primals, function.along(function.point.tangents), has_aux=True
     )
@@ -138,7 +138,7 @@ def _func_jvp(function: _Function) -> Answer:
     return Answer(tuple(tensors.array(v) for v in outputs), derivatives)
 
 
-def _double_backward(function: _Function) -> Answer:
+def _double_backward(function: Function) -> Answer:
     leaves = _leaves(function)
     real, outputs = function.differentiable(*leaves)
     first = _gradient(real, leaves, function.cotangents(real), create_graph=True)
@@ -146,7 +146,7 @@ def _double_backward(function: _Function) -> Answer:
     return function.answer(outputs, _gradient(first, leaves, directions))
 
 
-def _forward_over_reverse(function: _Function) -> Answer:
+def _forward_over_reverse(function: Function) -> Answer:
     def gradient(*primals: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         real, pullback, outputs = torch.func.vjp(function.differentiable, *primals, has_aux=True)
         return pullback(function.cotangents(real)), outputs
@@ -156,7 +156,7 @@ def _forward_over_reverse(function: _Function) -> Answer:
     return function.answer(outputs, moved)
 
 
-def _reverse_over_forward(function: _Function) -> Answer:
+def _reverse_over_forward(function: Function) -> Answer:
     directions = function.along(function.point.directions)
 
     def tangent(*primals: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -167,22 +167,22 @@ def _reverse_over_forward(function: _Function) -> Answer:
     return function.answer(outputs, pullback(function.cotangents(moved)))
 
 
-ROUTES: Mapping[str, Callable[[_Function], Answer]] = {
+ROUTES: Mapping[str, Callable[[Function], Answer]] = {
     "torch.autograd": _autograd,
     "torch.func.vjp": _func_vjp,
     "torch.func.jvp": _func_jvp,
 }
-SECOND_ORDER_ROUTES: Mapping[str, Callable[[_Function], Answer]] = {
+SECOND_ORDER_ROUTES: Mapping[str, Callable[[Function], Answer]] = {
     "torch.double_backward": _double_backward,
     "torch.forward_over_reverse": _forward_over_reverse,
     "torch.reverse_over_forward": _reverse_over_forward,
 }
 
 
-def follow(route: Callable[[_Function], Answer], program: Program, point: Point) -> Answer:
+def follow(route: Callable[[Function], Answer], program: Program, point: Point) -> Answer:
     """The answer of one route, whatever grad mode the caller is in."""
     with torch.inference_mode(mode=False), torch.enable_grad(), calling_torch():
-        return route(_Function(program, point))
+        return route(Function(program, point))
 
 
 def accumulation(program: Program, point: Point) -> list[str]:
@@ -192,7 +192,7 @@ def accumulation(program: Program, point: Point) -> list[str]:
     gradient again.
     """
     with torch.inference_mode(mode=False), torch.enable_grad(), calling_torch():
-        function = _Function(program, point)
+        function = Function(program, point)
         leaves = _leaves(function)
         real, _ = function.differentiable(*leaves)
         once = _gradient(real, leaves, function.cotangents(real))
@@ -209,7 +209,7 @@ def accumulation(program: Program, point: Point) -> list[str]:
         return found + _differences(function.point.wrt, leaves, once, "a backward pass after zeroing")
 
 
-def _backward(function: _Function, leaves: Sequence[Any]) -> None:
+def _backward(function: Function, leaves: Sequence[Any]) -> None:
     real = function.real_outputs(*leaves)
     pairs = [(o, c) for o, c in zip(real, function.cotangents(real), strict=True) if o.requires_grad]
     if pairs:

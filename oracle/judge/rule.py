@@ -11,7 +11,7 @@ import numpy.typing as npt
 from flint import arb
 
 from reference_engine.arithmetic.balls import ZERO, plain, precision
-from reference_engine.certify import NARROW, Certificate, radius
+from reference_engine.certify import NARROW, NOISE_FACTOR, Certificate, radius
 
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -117,19 +117,27 @@ class Strength:
     condition: float | None
 
 
+def _norm(values: Values) -> float:
+    """Euclidean norm that neither overflows nor underflows."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(values / largest))
+
+
 def strength(certificate: Certificate, name: str, comparison: Comparison, index: int | None) -> Strength:
     """Power, condition and vacuity of a comparison; ``index`` is the flat index of the worst element."""
     center = certificate.centers[name]
     finite = comparison.settled & np.isfinite(center)
-    size = float(np.linalg.norm(center[finite]))
-    allowed = float(np.linalg.norm(comparison.allowed[finite])) if finite.any() else 0.0
+    size = _norm(center[finite])
+    allowed = _norm(comparison.allowed[finite])
     if comparison.truly_zero or size == 0:
         blind = center.size == 0 or bool(finite.any() and (comparison.allowed[finite] >= 1).all())
         return Strength(None, ill_conditioned=False, vacuous=blind, condition=None)
-    noise = float(np.linalg.norm(16.0 * np.nan_to_num(certificate.noise[name][finite], posinf=np.inf)))
+    noise = _norm(NOISE_FACTOR * certificate.noise[name][finite])
     unit = certificate.subject.unit_roundoff
     condition = None
-    if index is not None and center.ravel()[index] != 0:
+    if index is not None and unit * abs(center.ravel()[index]) > 0:
         condition = float(certificate.noise[name].ravel()[index] / (unit * abs(center.ravel()[index])))
     blind = bool((comparison.allowed[finite] >= np.abs(center[finite])).all())
     return Strength(allowed / size, ill_conditioned=noise > size / 2, vacuous=blind, condition=condition)

@@ -10,13 +10,15 @@ took 21 s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog, nnls
+
+from oracle.judge.verdict import Verdict
 
 Vector = npt.NDArray[np.float64]
 
@@ -45,6 +47,9 @@ limits coincide are held to the rounding that is allowed, not to this."""
 NOTHING = 1e-60
 """Limits are taken 2^-800 beside the point: what is as small as that is 0 for a person."""
 
+SWEEPS, LARGEST_SWEEP = 8, 64
+"""Elements of a JVP for which the extreme direction is searched, and signs that are turned in one search."""
+
 SUM_WEIGHT = 1e3
 """Weight of the row that makes convex weights sum to 1 in the least squares, against elements of size 1."""
 
@@ -61,7 +66,11 @@ class Membership(Enum):
 
 
 class NoLimitError(Exception):
-    """Raised by a limit function where the gradient has no limit; the argument says why."""
+    """Raised by a limit function where the gradient has no limit; says why, and the verdict that follows."""
+
+    def __init__(self, why: str, verdict: Verdict) -> None:
+        super().__init__(why)
+        self.verdict = verdict
 
 
 @dataclass(frozen=True)
@@ -119,23 +128,59 @@ def locate(
     return Decision(Membership.INSIDE if inside else Membership.OUTSIDE, limits)
 
 
-def locate_between(vector: Vector, allowed: Vector, limits: Iterable[Vector]) -> Decision:
-    """Decide whether each element of ``vector`` lies in the range of its limits.
+def locate_between(
+    vector: Vector,
+    allowed: Vector,
+    limit: Callable[[Vector], Vector | None],
+    tangent: Vector,
+    seed: int = 0,
+) -> Decision:
+    """Decide whether each element of a JVP lies in the range of its limits.
 
-    For a JVP, whose elements are functions of their own: the range is exact for each, their combination is
-    not looked at. ``seed`` is not used; the signature is that of :func:`locate`.
+    Its elements are functions of their own: each is held to its range, their combination is not looked at.
+    The first directions are along the tangent and against it, the extremes of a maximum's slopes; where an
+    element is outside the range so far, the best direction is improved sign by sign.
     """
-    rows = list(limits)
+    generator = np.random.default_rng(seed)
+    rows: list[tuple[Vector, Vector]] = []
+
+    def visit(direction: Vector) -> Vector | None:
+        found = limit(direction)
+        if found is not None:
+            rows.append((direction, found))
+        return found
+
+    for k in range(PROBES):
+        random = generator.uniform(0.5, 1.5, tangent.size) * generator.choice([-1.0, 1.0], tangent.size)
+        direction = tangent + TIE_BREAK * random if k == 0 else random
+        visit(direction)
+        visit(-direction)
     if not rows:
         return Decision(Membership.UNKNOWN, np.zeros((0, vector.size)))
-    found = np.array(rows)
-    low, high = found.min(axis=0), found.max(axis=0)
-    slack = np.maximum(allowed, HULL_SLACK * (high - low))
-    if ((vector >= low - slack) & (vector <= high + slack)).all():
-        return Decision(Membership.INSIDE, found)
+    for j in _outside(vector, allowed, rows)[:SWEEPS]:
+        up = vector[j] > max(g[j] for _, g in rows)
+        direction, best = max(rows, key=lambda row: row[1][j] if up else -row[1][j])
+        for i in range(min(tangent.size, LARGEST_SWEEP)):
+            turned = direction.copy()
+            turned[i] = -turned[i]
+            found = visit(turned)
+            if found is not None and (found[j] > best[j] if up else found[j] < best[j]):
+                direction, best = turned, found
+    limits = np.array([g for _, g in rows])
+    if not _outside(vector, allowed, rows).size:
+        return Decision(Membership.INSIDE, limits)
+    low, high = limits.min(axis=0), limits.max(axis=0)
     fixed = high - low <= np.maximum(2 * allowed, np.finfo(float).tiny)
-    off = np.abs(vector - found[0]) > allowed
-    return Decision(Membership.POINT if (fixed & off).any() else Membership.OUTSIDE, found)
+    off = np.abs(vector - limits[0]) > allowed
+    return Decision(Membership.POINT if (fixed & off).any() else Membership.OUTSIDE, limits)
+
+
+def _outside(vector: Vector, allowed: Vector, rows: Sequence[tuple[Vector, Vector]]) -> npt.NDArray[np.int64]:
+    """Elements that are outside the range of the limits found so far."""
+    limits = np.array([g for _, g in rows])
+    low, high = limits.min(axis=0), limits.max(axis=0)
+    slack = np.maximum(allowed, HULL_SLACK * (high - low))
+    return np.flatnonzero((vector < low - slack) | (vector > high + slack))
 
 
 def _nearest(vector: Vector, limits: Vector) -> Vector:

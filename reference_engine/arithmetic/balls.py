@@ -70,12 +70,13 @@ _RELATIONS: dict[str, tuple[int, int, int]] = {
 @dataclass(frozen=True, slots=True)
 class Kink:
     """A node where the derivative was chosen among several, and in how many elements; ``undecided`` if not
-    even the condition at the point itself could be told.
+    even the condition at the point itself could be told, ``jump`` if the value itself jumps there.
     """
 
     node: int
     count: int
     undecided: bool
+    jump: bool = False
 
 
 @dataclass
@@ -85,10 +86,12 @@ class Balls:
     ``active`` holds the nodes that depend on a differentiated input: only there can a tie be a kink. With
     ``resolve_ties`` a tie takes the side that the comparison has at the point (used beside a kink, where what
     is still tied is tied identically). ``forced`` marks conditions that rounding may have turned.
+    ``assume`` is the side that every undecided comparison takes, None to keep both.
     """
 
     active: frozenset[int] = frozenset()
     resolve_ties: bool = False
+    assume: bool | None = None
     forced: Mapping[int, Values] = field(default_factory=dict)
     radii: Mapping[int, Values] = field(default_factory=dict)
     kinks: list[Kink] = field(default_factory=list)
@@ -137,7 +140,7 @@ class Balls:
         out = np.asarray(out, dtype=object)
         if f.jumps is not None and self._index in self.active and not self.resolve_ties:
             jumps = [f.jumps(plain(v)) for v in values[0].ravel()]
-            self._note(np.array(jumps, dtype=bool), undecided=False)
+            self._note(np.array(jumps, dtype=bool), undecided=False, jump=True)
         return out
 
     def _widen(self, x: Values) -> Values:
@@ -157,6 +160,8 @@ class Balls:
         codes = np.asarray(table[relations(a, b)])
         if self._index not in self.active or self.resolve_ties:
             codes = truth.forget_ties(codes)
+        if self.assume is not None:
+            codes = np.where(truth.undecided(codes), truth.encode(np.asarray(self.assume)), codes)
         if self._index in self.forced:
             codes = np.where(self.forced[self._index], np.uint8(truth.UNKNOWN), codes)
         return codes
@@ -186,7 +191,7 @@ class Balls:
             if slope:
                 self._note(self._differ(a, b, open_), undecided=bool(truth.undecided(condition)[open_].any()))
         if not slope and truth.touched(condition).any():
-            self._note(_jump(a, b, truth.touched(condition)), undecided=bool(open_.any()))
+            self._note(_jump(a, b, truth.touched(condition)), undecided=bool(open_.any()), jump=True)
         return out
 
     def _choose_discrete(self, condition: Values, a: Values, b: Values) -> Values:
@@ -205,9 +210,9 @@ class Balls:
         out[where] = [not same(x, y) for x, y in zip(a[where], b[where], strict=True)]
         return out
 
-    def _note(self, where: Values, *, undecided: bool) -> None:
+    def _note(self, where: Values, *, undecided: bool, jump: bool = False) -> None:
         if where.any():
-            self.kinks.append(Kink(self._index, int(where.sum()), undecided))
+            self.kinks.append(Kink(self._index, int(where.sum()), undecided, jump))
 
     def convert(self, x: Values, source: Kind, target: Kind) -> Values:
         """Change of kind; real to int truncates, an undecided condition is the ball of 0 and 1."""

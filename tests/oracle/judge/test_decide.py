@@ -69,7 +69,14 @@ AT_A_POINT = [
     ("a step at its jump", lambda x: xp.where(x > 0, 1 + x, 0.0), 0.0, 0.0, Verdict.SINGULAR),
     ("an untaken branch, 0", lambda x: xp.where(x > 0, xp.sqrt(x), 0.0), -1.0, 0.0, Verdict.AGREE),
     ("an untaken branch, NaN", lambda x: xp.where(x > 0, xp.sqrt(x), 0.0), -1.0, NAN, Verdict.NONFINITE),
-    ("a tie at any precision", lambda x: relu(xp.log(xp.exp(x)) - x), 0.3, 0.0, Verdict.UNDECIDED),
+    ("an undecided tie between equal slopes", lambda x: relu(xp.log(xp.exp(x)) - x), 0.3, 0.0, Verdict.AGREE),
+    ("an undecided tie between slopes", lambda x: xp.where(xp.log(xp.exp(x)) > x, 2 * x, x), 0.3, 1.0,
+     Verdict.UNDECIDED),
+    ("x sign(x) at 0 answered by 0", lambda x: x * xp.sign(x), 0.0, 0.0, Verdict.CONVENTION),
+    ("x sign(x) at 0 answered by 2", lambda x: x * xp.sign(x), 0.0, 2.0, Verdict.WRONG),
+    ("x floor(x) at 2", lambda x: x * xp.floor(x), 2.0, 2.0, Verdict.SINGULAR),
+    ("x log x behind a guard at 0", lambda x: xp.where(x > 0, x * xp.log(xp.where(x > 0, x, 1.0)), 0.0), 0.0,
+     0.0, Verdict.SINGULAR),
     ("cancellation that leaves no digits", lambda x: (x + 1e16) ** 2 - 1e16 * (1e16 + 2 * x), 0.3, 0.0,
      Verdict.ILL_CONDITIONED),
     ("tanh in saturation answered by 0", xp.tanh, 15.0, 0.0, Verdict.WRONG),
@@ -130,6 +137,14 @@ def test_one_element_among_many() -> None:
     answer[123] *= 1 + 1e-6
     (judged,) = judge(lambda x: xp.sum(xp.sin(x)), {"x": x}, {"x": answer})
     assert (judged.verdict, judged.index) == (Verdict.WRONG, 123)
+
+
+def test_scaled_kinks_are_kinks() -> None:
+    """Nothing is taken for zero by its size: relu at 0 scaled by 2^-300 keeps its two slopes."""
+    scale = 2.0**-300
+    (inside,) = judge(lambda x: relu(x) * scale, {"x": 0.0}, {"x": 0.5 * scale})
+    (outside,) = judge(lambda x: relu(x) * scale, {"x": 0.0}, {"x": 1.5 * scale})
+    assert (inside.verdict, outside.verdict) == (Verdict.CONVENTION, Verdict.WRONG)
 
 
 @pytest.mark.parametrize("exponent", [-300, -40, 40, 300])

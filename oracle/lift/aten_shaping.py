@@ -1,0 +1,183 @@
+"""ATen's views, copies, indexing and padding: elements that move, by the operation itself run on positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracle.lift.aten import Call, Lowering, NoLoweringError, lowers, move, real
+from oracle.lift.torch_memory import exact, flattened, gathered
+from reference_engine.trace import Tensor, constant, xp
+
+VIEWS = (
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "permute", "t", "transpose", "select", "slice",
+    "narrow", "squeeze", "unsqueeze", "diagonal", "split", "split_with_sizes", "unbind",
+    "unfold", "flip", "roll", "rot90", "repeat", "tril", "triu", "diag_embed", "diag", "index_select",
+    "gather", "take", "index", "_unsafe_index", "masked_select", "reflection_pad1d", "reflection_pad2d",
+    "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "pixel_shuffle",
+    "pixel_unshuffle", "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "im2col",
+    "unfold_copy", "slice_backward", "select_backward", "diagonal_backward", "tile", "repeat_interleave",
+    "alias_copy", "expand_copy", "view_copy", "permute_copy", "diagonal_copy", "squeeze_copy", "unsqueeze_copy",
+    "as_strided_copy", "slice_copy", "select_copy", "t_copy", "transpose_copy", "unbind_copy",
+    "split_with_sizes_copy", "split_copy", "_chunk_cat", "movedim", "trapezoid", "native_channel_shuffle",
+)  # fmt: skip
+"""Operations that only move the elements of ``self`` (what they leave out is zero)."""
+
+
+def _view(call: Call) -> Any:
+    """Run on positions; ``indices``, ``mask`` and sizes are the recorded ones."""
+    return move(call, "self" if "self" in call.raw else "grad_output" if "grad_output" in call.raw else "input")
+
+
+for _name in VIEWS:
+    lowers(_name)(_view)
+
+
+def _sources(*names: str, fill: str | None = None) -> Lowering:
+    return lambda call: move(call, *names, fill=fill)
+
+
+for _name, _names in {
+    "cat": ("tensors",), "stack": ("tensors",), "block_diag": ("tensors",),
+    "select_scatter": ("self", "src"), "slice_scatter": ("self", "src"), "diagonal_scatter": ("self", "src"),
+    "as_strided_scatter": ("self", "src"), "masked_scatter": ("self", "source"), "index_copy": ("self", "source"),
+    "scatter.src": ("self", "src"),
+}.items():  # fmt: skip
+    lowers(_name)(_sources(*_names))
+for _name, _fill in {
+    "constant_pad_nd": "value", "scatter.value": "value", "index_fill": "value", "fill_diagonal": "fill_value",
+}.items():  # fmt: skip
+    lowers(_name)(_sources("self", fill=_fill))
+
+
+@lowers("alias", "detach", "clone", "contiguous", "positive", "lift_fresh", "conj", "_conj", "real",
+        "resolve_conj", "resolve_neg", "view_as", "lift", "_conj_physical", "conj_physical", "lift_fresh_copy",
+        "_lazy_clone", "detach_copy")  # fmt: skip
+def _same(call: Call) -> Any:
+    return call["self"]
+
+
+@lowers("_to_copy", "to")
+def _to_copy(call: Call) -> Any:
+    source, target = call.raw["self"], call.results[0]
+    x = call["self"]
+    if source.dtype == target.dtype:
+        return x
+    if target.is_floating_point():
+        name = str(target.dtype).removeprefix("torch.")
+        if source.is_floating_point() and torch.finfo(source.dtype).bits > torch.finfo(target.dtype).bits:
+            return xp.astype(x, dtype=name)
+        if source.is_floating_point() and {source.dtype, target.dtype} == {torch.float16, torch.bfloat16}:
+            return xp.astype(x, dtype=name)
+        return real(x)
+    if target.dtype == torch.bool:
+        return x != 0
+    return xp.astype(x, dtype="int64")
+
+
+@lowers("copy")
+def _copy(call: Call) -> Any:
+    """In place: self takes the elements of src, broadcast, in its own dtype."""
+    source, target = call.raw["src"], call.raw["self"]
+    x = call["src"]
+    if target.is_floating_point() and source.is_floating_point() and source.dtype != target.dtype:
+        x = xp.astype(x, dtype=str(target.dtype).removeprefix("torch."))
+    return xp.broadcast_to(x, shape=tuple(target.shape))
+
+
+@lowers("fill")
+def _fill(call: Call) -> Any:
+    value = call["value"]
+    return xp.broadcast_to(value if isinstance(value, Tensor) else constant(value), shape=call.shape("self"))
+
+
+@lowers("zero", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_empty",
+        "new_zeros", "new_ones", "new_full", "new_empty_strided", "bernoulli", "normal", "randint_like", "uniform",
+        "multinomial", "poisson", "random", "exponential", "cauchy", "log_normal", "geometric", "heaviside",
+        "empty_permuted", "_local_scalar_dense", "_assert_async", "is_same_size", "equal", "bucketize",
+        "searchsorted", "nextafter", "_efficientzerotensor", "argmax", "argmin", "histc")  # fmt: skip
+def _made(call: Call) -> Any:
+    """Made of the shape alone or drawn: constants of that run; steps have no slope."""
+    return [None] * len(call.results)
+
+
+@lowers("as_strided")
+def _as_strided(call: Call) -> Any:
+    """Read from the storage, not from the elements of self."""
+    raise NoLoweringError("as_strided outside of known memory")  # noqa: EM101, TRY003
+
+
+@lowers("scatter_add", "index_add")
+def _scatter_add(call: Call) -> Any:
+    """self + the source elements summed at the places that the operation itself moves them to."""
+    x = call["self"]
+    source = call.raw["src" if "src" in call.raw else "source"]
+    index, axis = call.raw["index"], call["dim"]
+    own = torch.arange(max(x.size, 1)).reshape(call.shape("self") or (1,))
+    shape = tuple(index.shape)
+    if "source" in call.raw:  # whole slices
+        target = own.index_select(axis, index) if x.ndim else own[index.reshape(-1)].reshape(source.shape)
+        symbol = call["source"]
+        symbol = symbol if call.get("alpha", 1) == 1 else symbol * call["alpha"]
+    else:
+        target = torch.gather(own, axis, index.reshape(shape or (1,)))
+        part = torch.arange(max(source.numel(), 1)).reshape(tuple(source.shape) or (1,))
+        part = part[tuple(slice(0, n) for n in (shape or (1,)))]
+        symbol = gathered(call["src"], part.numpy())
+    return x + _placed(symbol, target.numpy(), x)
+
+
+def _placed(symbol: Tensor, target: np.ndarray, like: Tensor) -> Tensor:
+    zeros = constant(np.zeros(like.size)) if like.kind == "real" else constant(np.zeros(like.size, dtype=np.int64))
+    total = xp.scatter_add(zeros, constant(target.reshape(-1)), flattened(symbol), axis=0)
+    return xp.reshape(total, shape=like.shape)  # type: ignore[no-any-return]
+
+
+@lowers("index_put", "_index_put_impl", "_unsafe_index_put", "put")
+def _index_put(call: Call) -> Any:
+    """Elements replaced, or added to where repeated places add up."""
+    x, raw = call["self"], call.raw["self"]
+    own = torch.arange(raw.numel()).reshape(raw.shape)
+    if "indices" in call.raw:
+        values = call["values"]
+        target = torch.ops.aten.index.Tensor(own, call.raw["indices"]).numpy()
+    else:
+        values = call["source"]
+        target = own.reshape(-1)[call.raw["index"]].numpy()
+    values = xp.broadcast_to(values, shape=target.shape) if values.shape != target.shape else values
+    if call["accumulate"]:
+        return x + _placed(values, target, x)
+    spread = np.arange(x.size)
+    spread[target.reshape(-1)] = x.size + np.arange(target.size)
+    both = xp.concatenate([flattened(x), flattened(values)], axis=0)
+    return gathered(both, spread.reshape(x.shape))
+
+
+@lowers("embedding")
+def _embedding(call: Call) -> Any:
+    return xp.take(call["weight"], constant(exact(call.raw["indices"])), axis=0)
+
+
+@lowers("col2im")
+def _col2im(call: Call) -> Any:
+    """Overlapping blocks added: the transpose of im2col, whose positions say where each element goes."""
+    x, out = call["self"], call.results[0]
+    own = torch.arange(1, out.numel() + 1, dtype=torch.float64).reshape(out.shape)
+    args = [call[n] for n in ("kernel_size", "dilation", "padding", "stride")]
+    target = exact(torch.ops.aten.im2col(own, *args)).astype(np.int64).reshape(-1)
+    zeros = constant(np.zeros(out.numel() + 1))
+    total = xp.scatter_add(zeros, constant(target), flattened(x), axis=0)
+    return gathered(total, np.arange(1, out.numel() + 1).reshape(tuple(out.shape)))
+
+
+@lowers("linalg_diagonal")
+def _linalg_diagonal(call: Call) -> Any:
+    return move(call, "A")
+
+
+@lowers("trace")
+def _trace(call: Call) -> Any:
+    return xp.trace(call["self"])

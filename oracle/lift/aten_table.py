@@ -1,0 +1,19 @@
+"""All families of lowerings, imported so that the table is complete."""
+
+from oracle.lift import (
+    aten_layers,
+    aten_linalg,
+    aten_losses,
+    aten_ordering,
+    aten_pointwise,
+    aten_products,
+    aten_reductions,
+    aten_shaping,
+    aten_special,
+)
+from oracle.lift.aten import LOWERINGS, lookup
+
+__all__ = [
+    "LOWERINGS", "aten_layers", "aten_linalg", "aten_losses", "aten_ordering", "aten_pointwise",
+    "aten_products", "aten_reductions", "aten_shaping", "aten_special", "lookup",
+]  # fmt: skip

@@ -1,0 +1,155 @@
+"""What a variable of a jaxpr stands for while it is lifted: a tensor of the Program, and its concrete value.
+
+Both are made on demand. A variable that depends on no differentiable input has a concrete value only, and
+enters the Program as a constant if something lifted uses it. A lifted variable's concrete value is computed,
+by JAX itself, only where a branch, a trip count or an index asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from oracle.lift.program import Array
+from reference_engine.trace import Tensor, constant, xp
+
+
+class Application:
+    """A computation whose results are wanted later: ``run`` takes and gives concrete JAX values."""
+
+    __slots__ = ("inputs", "outputs", "run")
+
+    def __init__(self, run: Callable[[list[Any]], Sequence[Any]], inputs: Sequence[Value]) -> None:
+        self.run = run
+        self.inputs = tuple(inputs)
+        self.outputs: tuple[Value, ...] = ()
+
+
+class Value:
+    """One variable: its shape and dtype, and its tensor or its concrete value or both."""
+
+    __slots__ = ("_concrete", "_tensor", "dtype", "shape", "source")
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: Any,
+        *,
+        tensor: Tensor | None = None,
+        concrete: Any = None,
+        source: Application | None = None,
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.source = source
+        self._tensor = tensor
+        self._concrete = concrete
+
+    @property
+    def lifted(self) -> bool:
+        """Whether it depends on a differentiable input."""
+        return self.source is not None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether its elements are floating-point numbers."""
+        return bool(jnp.issubdtype(self.dtype, jnp.floating))
+
+    @property
+    def is_bool(self) -> bool:
+        """Whether its elements are booleans."""
+        return bool(self.dtype == np.bool_)
+
+    @property
+    def tensor(self) -> Tensor:
+        """Its node in the Program; a constant is written where it is first used."""
+        if self._tensor is None:
+            self._tensor = as_constant(numbers(self._concrete))
+        return self._tensor
+
+    @property
+    def concrete(self) -> Any:
+        """Its value as JAX computes it, operation by operation."""
+        if self._concrete is None:
+            assert self.source is not None
+            _compute(self.source)
+        return self._concrete
+
+    @property
+    def array(self) -> Array:
+        """Its concrete value as float64, int64 or bool."""
+        return numbers(self.concrete)
+
+    def assign(self, concrete: Any) -> None:
+        """Keep the concrete value."""
+        self._concrete = concrete
+
+
+def fixed(concrete: Any) -> Value:
+    """A variable that no differentiable input reaches."""
+    if not hasattr(concrete, "dtype"):
+        concrete = np.asarray(concrete)
+    return Value(tuple(concrete.shape), concrete.dtype, concrete=concrete)
+
+
+def derived(tensors: Sequence[Tensor], avals: Sequence[Any], source: Application) -> tuple[Value, ...]:
+    """The lifted results of one computation."""
+    source.outputs = tuple(
+        Value(tuple(a.shape), a.dtype, tensor=t, source=source) for t, a in zip(tensors, avals, strict=True)
+    )
+    return source.outputs
+
+
+def derive(
+    f: Callable[..., Tensor], run: Callable[..., Any], aval: Any, *inputs: Value
+) -> Value:
+    """One lifted result of ``f`` on tensors, which is ``run`` on concrete values."""
+    source = Application(lambda values: [run(*values)], inputs)
+    return derived([f(*(v.tensor for v in inputs))], [aval], source)[0]
+
+
+def _compute(wanted: Application) -> None:
+    """Run what ``wanted`` needs and then itself, without recursion: chains are as long as loops are."""
+    stack = [wanted]
+    while stack:
+        application = stack[-1]
+        missing = [
+            v.source for v in application.inputs if v._concrete is None and v.source is not None  # noqa: SLF001
+        ]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if any(v._concrete is None for v in application.outputs):  # noqa: SLF001
+            results = application.run([v.concrete for v in application.inputs])
+            for value, result in zip(application.outputs, results, strict=True):
+                value.assign(result)
+
+
+def numbers(value: Any) -> Array:
+    """Concrete numbers as float64, int64 or bool; floats of any width and integers below 2^63 are exact."""
+    found = np.asarray(value)
+    if found.dtype == np.bool_:
+        return found
+    return found.astype(np.int64 if jnp.issubdtype(found.dtype, jnp.integer) else np.float64)
+
+
+def as_constant(array: Array) -> Tensor:
+    """A constant of exactly these numbers; equal numbers are one number, broadcast."""
+    if array.dtype == np.bool_ and array.ndim == 0:
+        return constant(bool(array))
+    if array.size == 0 or not np.all(array == array.flat[0]) or not np.isfinite(array.flat[0]):
+        return constant(array)
+    first = array.flat[0].item()
+    one = constant(Fraction(first)) if isinstance(first, float) else constant(first)
+    return one if array.ndim == 0 else xp.broadcast_to(one, shape=array.shape)  # type: ignore[no-any-return]
+
+
+def is_key(dtype: Any) -> bool:
+    """Whether elements are typed random keys, which are no numbers."""
+    return bool(jnp.issubdtype(dtype, jax.dtypes.extended))
