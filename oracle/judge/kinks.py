@@ -247,4 +247,6 @@ def _place(
             else "not a mixture of limiting gradients"
         )
         return say(Verdict.ARTIFACT, f"{detail}, but each kink's own convention is valid")
+    if smooth:
+        return say(Verdict.WRONG, "the function is differentiable here: its gradient tends to this from all sides")
     return say(Verdict.WRONG, "outside the set of limiting gradients")
