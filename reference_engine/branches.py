@@ -68,10 +68,36 @@ def near_branches(
     return Branches(forced, radii)
 
 
+def escapes(
+    program: Program, values: Sequence[Values], samples: Sequence[Values], scale: float
+) -> Mapping[int, int]:
+    """Nodes that rounding alone may make NaN or infinite, with the node where that starts.
+
+    There some samples leave a domain and others do not (acos where tanh saturates at 1), or a denominator is
+    smaller than its noise, so that the subject may have cancelled it to zero.
+    """
+    found: dict[int, int] = {}
+    for index, node in program:
+        earlier = [found[i] for i in node.inputs if i in found]
+        if earlier:
+            found[index] = min(earlier)
+        elif node.type.kind == "real" and node.inputs and values[index].dtype == object:
+            finite = np.isfinite(samples[index])
+            torn = finite.any(axis=0) & ~finite.all(axis=0)
+            if node.op in {"divide", "reciprocal"}:
+                below = node.inputs[-1]
+                center = np.abs(midpoints(values[below]))
+                torn |= (center > 0) & (center <= MARGIN * _noise(below, values, samples, scale))
+            if torn.any() and (torn & np.isfinite(midpoints(values[index]))).any():
+                found[index] = index
+    return found
+
+
 def _noise(index: int, values: Sequence[Values], samples: Sequence[Values], scale: float) -> Values:
     if values[index].dtype != object:
         return np.zeros(values[index].shape)
-    spread = np.abs(samples[index] - midpoints(values[index])).max(axis=0) * scale
+    with np.errstate(invalid="ignore"):
+        spread = np.abs(samples[index] - midpoints(values[index])).max(axis=0) * scale
     return np.asarray(np.nan_to_num(spread, nan=0.0, posinf=0.0))
 
 
@@ -80,8 +106,9 @@ def _close_comparison(
 ) -> Values:
     first, second = node.inputs
     exact = midpoints(np.asarray(_balls(values[first]) - _balls(values[second]), dtype=object))
-    drawn = samples[first] - samples[second]
-    spread = np.abs(drawn - exact).max(axis=0) * scale
+    with np.errstate(invalid="ignore"):
+        drawn = samples[first] - samples[second]
+        spread = np.abs(drawn - exact).max(axis=0) * scale
     return np.asarray((np.abs(exact) <= MARGIN * spread) & (spread > 0))
 
 

@@ -14,7 +14,7 @@ from reference_engine.arithmetic import Values, truth
 from reference_engine.arithmetic.balls import ZERO, Balls, Kink, exact, midpoints, plain, precision
 from reference_engine.arithmetic.float64 import Float64
 from reference_engine.arithmetic.perturbed import Perturbed, deviation
-from reference_engine.branches import Branches, near_branches
+from reference_engine.branches import Branches, escapes, near_branches
 from reference_engine.evaluate import dependents, differentiated, evaluate
 from reference_engine.precision import PRECISIONS, Precision
 from reference_engine.program import Program
@@ -52,8 +52,8 @@ class Certificate:
 
     ``enclosures`` are balls (float64 in the estimated tier), ``noise`` the largest deviation that roundings
     of the subject's format cause. ``kinks`` says where a slope was chosen. ``widened`` are enclosures with
-    every branch open that rounding alone could turn, None if there is none. ``values`` are those of all
-    nodes.
+    every branch open that rounding alone could turn, None if there is none. ``escapes`` names, for outputs
+    behind one, the operation whose domain rounding alone may leave. ``values`` are those of all nodes.
     """
 
     program: Program
@@ -65,6 +65,7 @@ class Certificate:
     noise: Mapping[str, Values]
     kinks: tuple[Kink, ...]
     widened: Mapping[str, Values] | None
+    escapes: Mapping[str, str]
     values: Sequence[Values]
 
     def allowed(self, name: str) -> Values:
@@ -117,7 +118,7 @@ def certify(
             n: noise_scale(runs, i, values[i], partial(np.full, values[i].shape, np.inf))
             for n, i in zip(names, wanted, strict=True)
         }
-        return Certificate(program, subject, "estimated", 53, found, found, noise, (), None, values)
+        return Certificate(program, subject, "estimated", 53, found, found, noise, (), None, {}, values)
     bits = START_BITS
     values, kinks = in_balls(program, inputs, slopes, bits)
     runs = perturb(program, inputs, values, subject, generator)
@@ -137,13 +138,40 @@ def certify(
     branches = near_branches(program, values, *runs[0], depends)
     widened = None
     if branches.forced or branches.radii:
-        open_values, _ = in_balls(program, inputs, slopes, bits, branches)
-        widened = {n: open_values[i] for n, i in zip(names, wanted, strict=True)}
+        open_values, open_kinks = in_balls(program, inputs, slopes, bits, branches)
+        lost = _behind(program, [k.node for k in open_kinks if program.nodes[k.node].type.kind == "int"])
+        widened = {
+            n: np.full_like(open_values[i], arb.nan()) if i in lost else open_values[i]
+            for n, i in zip(names, wanted, strict=True)
+        }
+    left = escapes(program, values, *min(runs, key=lambda run: abs(math.log2(run[1]))))
+    outside = {n: program.nodes[left[i]].op for n, i in zip(names, wanted, strict=True) if i in left}
     centers = {n: midpoints(values[i]) for n, i in zip(names, wanted, strict=True)}
     enclosures = {n: values[i] for n, i in zip(names, wanted, strict=True)}
     return Certificate(
-        program, subject, "certified", bits, enclosures, centers, noise, tuple(kinks), widened, values
+        program,
+        subject,
+        "certified",
+        bits,
+        enclosures,
+        centers,
+        noise,
+        tuple(kinks),
+        widened,
+        outside,
+        values,
     )
+
+
+def _behind(program: Program, nodes: Sequence[int]) -> frozenset[int]:
+    """The given nodes and all that depend on them: positions from ``argsort`` are integers, of which there is
+    no hull, so that nothing encloses what is taken at them when the order may be another.
+    """
+    found = set(nodes)
+    for index, node in program:
+        if any(i in found for i in node.inputs):
+            found.add(index)
+    return frozenset(found)
 
 
 def _spread(samples: Values, balls: Values) -> Values:

@@ -134,7 +134,8 @@ def _settle(rungs: Sequence[Values]) -> tuple[Approach, Values]:
         for place in np.ndindex(out.shape):
             a, b, c = (plain(r[place]) for r in rungs)
             first, second = abs(b - a), abs(c - b)
-            if abs(c) <= abs(b) * SETTLED and abs(b) <= abs(a) * SETTLED:
+            bounds = [v.abs_upper() for v in (a, b, c)]  # a cancellation leaves a ball around 0
+            if bounds[2] <= bounds[1] * SETTLED and bounds[1] <= bounds[0] * SETTLED:
                 out[place] = arb(0)
             elif second < abs(c) * SETTLED:
                 out[place] = hull(c, c + (c - b) * 2) if second > 0 else c

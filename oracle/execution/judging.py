@@ -17,7 +17,7 @@ from oracle.execution.range import leaves_range
 from oracle.execution.scaling import explained_by_arithmetic
 from oracle.execution.stage import NOWHERE, Stage, entering
 from oracle.frameworks.protocol import Answer, Framework, NotOfferedError, UnsupportedOperationError
-from oracle.judge.decide import Judgement, judge_route
+from oracle.judge.decide import Judgement, judge_route, judge_values
 from oracle.judge.verdict import Finding, Verdict
 from reference_engine.certify import Certificate, certify
 from reference_engine.differentiate import GRADIENT, TANGENT
@@ -132,7 +132,7 @@ def _judge_values(subject: Subject, route: str, truth: Truth, answer: Answer) ->
         if t.kind == "real"
     }
     for name, value in observed.items():
-        (judged,) = judge_route(
+        (judged,) = judge_values(
             certificate, truth.bench.inputs(forward=False), truth.bench.point.wrt, {name: value}
         )
         verdict, detail = judged.verdict, judged.detail

@@ -41,7 +41,7 @@ def explained_by_arithmetic(framework: Framework, route: str, where: Bench, outp
 
 
 def _relative_error(framework: Framework, route: str, where: Bench, output: str) -> float:
-    """Largest error over the largest element; NaN where there is no answer."""
+    """Largest error over the largest element (itself where all are zero); NaN where there is no answer."""
     found = _ask(framework, route, where, output)
     if found is None:
         return float("nan")
@@ -51,7 +51,7 @@ def _relative_error(framework: Framework, route: str, where: Bench, output: str)
     ).centers[output]
     with np.errstate(all="ignore"):
         size = float(np.abs(truth).max(initial=0.0))
-        return float(np.abs(found - truth).max(initial=0.0)) / size if size > 0 else float("nan")
+        return float(np.abs(found - truth).max(initial=0.0)) / (size or 1.0)
 
 
 def _rounded(where: Bench, dtype: str) -> Bench:

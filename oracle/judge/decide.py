@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from oracle.judge.excuses import NEAR_BRANCH, TAIL, excuse_for_nonfinite, without_digits
 from oracle.judge.judgement import Judgement, make_judgement, worst_element
 from oracle.judge.kinks import judge_at_kink
 from oracle.judge.rule import Comparison, compare, inside, strength
 from oracle.judge.verdict import Verdict
 from reference_engine.certify import Certificate
-from reference_engine.differentiate import GRADIENT, TANGENT
 
 Values = npt.NDArray[np.float64]
 
-__all__ = ["Judgement", "judge_route"]
+__all__ = ["Judgement", "judge_route", "judge_values"]
 
 
 def judge_route(
@@ -37,14 +38,46 @@ def judge_route(
     settled = {n: _judge_settled(certificate, n, observed[n], compared[n]) for n in names if n not in open_}
     kinked = bool(certificate.kinks)
     troubled = [n for n, j in settled.items() if j.verdict in {Verdict.WRONG, Verdict.NONFINITE}]
-    derivatives = all(n.startswith((GRADIENT, TANGENT)) for n in names)
-    if derivatives and any(k.jump for k in certificate.kinks):
+    if any(k.jump for k in certificate.kinks):
         # The chain rule of a function that jumps proves nothing: x sign(x) at 0 has slopes -1 and 1.
         settled = {}
         open_ = names
     if open_ or (kinked and troubled):
         return judge_at_kink(certificate, inputs, wrt, observed, compared, settled, seed)
     return [settled[n] for n in names]
+
+
+def judge_values(
+    certificate: Certificate,
+    inputs: Mapping[str, npt.NDArray[np.generic]],
+    wrt: Sequence[str],
+    observed: Mapping[str, Values],
+    seed: int = 0,
+) -> list[Judgement]:
+    """Verdicts on the function's own values, named in ``observed``; the rest as for :func:`judge_route`.
+
+    Where some elements have no narrow enclosure (a pole, 0/0, outside a domain) and those that have one are
+    right, their limits are searched; where there are none, the verdict on the others stands.
+    """
+    return [_judge_value(certificate, inputs, wrt, n, v, seed) for n, v in observed.items()]
+
+
+def _judge_value(
+    certificate: Certificate,
+    inputs: Mapping[str, npt.NDArray[np.generic]],
+    wrt: Sequence[str],
+    name: str,
+    observed: Values,
+    seed: int,
+) -> Judgement:
+    compared = compare(certificate, name, observed)
+    known = replace(compared, rho=np.where(compared.settled, compared.rho, 0.0))
+    if compared.settled.all() or (known.rho > 1).any():
+        return _judge_settled(certificate, name, observed, known)
+    (searched,) = judge_at_kink(certificate, inputs, wrt, {name: observed}, {name: compared}, {}, seed)
+    if searched.verdict in {Verdict.SINGULAR, Verdict.UNDECIDED} and compared.settled.any():
+        return _judge_settled(certificate, name, observed, known)
+    return searched
 
 
 def _judge_settled(
@@ -65,15 +98,18 @@ def _judge_settled(
             return say(Verdict.AGREE, "out of range: the true value exceeds the format")
         return say(Verdict.AGREE, "")
     if certificate.widened is not None and inside(certificate, name, observed, widened=True):
-        return say(
-            Verdict.ILL_CONDITIONED, "a branch lies within rounding of its boundary and may go either way"
-        )
+        return say(Verdict.ILL_CONDITIONED, NEAR_BRANCH)
     if certificate.tier == "estimated" and _has_ties(certificate):
         return say(Verdict.UNDECIDED, "a tie in the estimated tier")
-    bad = ~np.isfinite(observed) & ~comparison.out_of_range
+    bad = ~np.isfinite(observed) & ~comparison.out_of_range & comparison.settled
     if bad.any():
+        if excuse := excuse_for_nonfinite(certificate, name):
+            return say(*excuse)
         return say(Verdict.NONFINITE, f"{int(bad.sum())} of {observed.size} elements are NaN or infinite")
-    count = int((comparison.rho > 1).sum())
+    off = ~(comparison.rho <= 1)
+    if (comparison.rho[off] <= TAIL).all() and without_digits(certificate, name)[off].all():
+        return say(Verdict.ILL_CONDITIONED, "rounding alone leaves no digits of the elements that are off")
+    count = int(off.sum())
     return say(Verdict.WRONG, f"{count} of {observed.size} elements are off by more than rounding")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from oracle.judge.excuses import NEAR_BRANCH, NO_VALUE, cancels, excuse_by_rounding, has_value
 from oracle.judge.judgement import Judgement, make_judgement
 from oracle.judge.rule import Comparison, inside
 from oracle.judge.subgradients import (
@@ -22,7 +23,7 @@ from oracle.judge.subgradients import (
 from oracle.judge.verdict import Verdict
 from reference_engine.arithmetic.balls import midpoints
 from reference_engine.certify import FLOOR_UNITS, NOISE_FACTOR, Certificate, certify, cost
-from reference_engine.differentiate import DIRECTION, TANGENT
+from reference_engine.differentiate import DIRECTION, GRADIENT, TANGENT
 from reference_engine.limits import Approach, limit
 
 Values = npt.NDArray[np.float64]
@@ -69,6 +70,8 @@ def judge_at_kink(
     size = sum(observed[n].size for n in names)
     work = cost(certificate.program)
     if any(k.undecided for k in certificate.kinks):
+        if not has_value(certificate):
+            return all_say(Verdict.SINGULAR, NO_VALUE, "none")
         return all_say(Verdict.UNDECIDED, f"a comparison stays undecided at {certificate.bits} bits", "none")
     if size > LARGEST_HULL or work * 20 > LIMIT_WORK:
         return all_say(Verdict.UNDECIDED, "too large for the search for limiting gradients", "none")
@@ -80,7 +83,10 @@ def judge_at_kink(
         grown = _allowances(certificate, inputs, wrt, compared, scale, seed)
         compared = {n: replace(c, allowed=grown[n]) for n, c in compared.items()}
         held = np.concatenate([grown[n].ravel() for n in names])
-        if any(n.startswith(TANGENT) for n in names):
+        if not any(n.startswith((GRADIENT, TANGENT)) for n in names):
+            every = np.ones(sum(int(np.size(inputs[n])) for n in wrt))
+            decision = locate_between(vector, held, function, every, seed)
+        elif any(n.startswith(TANGENT) for n in names):
             tangent = np.concatenate([np.asarray(inputs[TANGENT + n], dtype=float).ravel() for n in wrt])
             decision = locate_between(vector, held, function, tangent, seed)
         else:
@@ -120,7 +126,7 @@ def _allowances(
     beside: Certificate | None = None
     out = {}
     for name, comparison in compared.items():
-        allowed = comparison.allowed
+        allowed = _shared(comparison, cancels(certificate, name))
         unknown = ~((allowed > 0) & np.isfinite(allowed))
         if unknown.any():
             beside = beside or _beside(certificate, inputs, wrt, seed)
@@ -129,6 +135,17 @@ def _allowances(
             allowed = np.where(unknown, near, allowed)
         out[name] = allowed
     return out
+
+
+def _shared(comparison: Comparison, cancelled: npt.NDArray[np.bool_]) -> Values:
+    """The allowances, of which the elements that are open share the largest, and so do those that cancel to
+    zero: the samples give the slope of a tie to one of those tied, a framework may give it to another.
+    """
+    allowed = comparison.allowed.copy()
+    for tied in (~comparison.settled, cancelled & comparison.settled):
+        known = tied & np.isfinite(allowed)
+        allowed[known] = allowed[known].max(initial=0.0)
+    return allowed
 
 
 def _beside(
@@ -149,7 +166,11 @@ def _limits(
     wrt: Sequence[str],
     names: Sequence[str],
 ) -> Callable[[Values], Values | None]:
-    """The limiting derivative as a function of a direction in the space of all inputs."""
+    """The limiting derivative (or value) as a function of a direction in the space of all inputs."""
+    program = certificate.program
+    if not any(n.startswith((GRADIENT, TANGENT)) for n in names):
+        kept = [i for i, n in zip(program.outputs, program.output_names, strict=True) if n in names]
+        program = replace(program, outputs=tuple(kept), output_names=tuple(names))
     shapes = {n: np.shape(inputs[n]) for n in wrt}
 
     def function(direction: Values) -> Values | None:
@@ -159,7 +180,7 @@ def _limits(
             count = int(np.prod(shape, dtype=np.int64))
             split[n] = direction[start : start + count].reshape(shape)
             start += count
-        found = limit(certificate.program, inputs, split, certificate.enclosures, names)
+        found = limit(program, inputs, split, certificate.enclosures, names)
         if found.approach is Approach.OUTSIDE:
             return None
         if found.jumps:
@@ -171,7 +192,11 @@ def _limits(
         if found.approach is Approach.UNDECIDED:
             msg = "the derivative settles too slowly near this point"
             raise NoLimitError(msg, Verdict.UNDECIDED)
-        return np.concatenate([midpoints(found.enclosures[n]).ravel() for n in names])
+        beside = np.concatenate([midpoints(found.enclosures[n]).ravel() for n in names])
+        if not np.isfinite(beside).all():
+            msg = "the derivative near this point exceeds float64"
+            raise NoLimitError(msg, Verdict.UNDECIDED)
+        return beside
 
     return function
 
@@ -218,18 +243,21 @@ def _place(
     allowed = np.maximum(comparison.allowed.ravel(), HULL_SLACK * (high - low))
     with np.errstate(invalid="ignore"):
         away = np.where(np.isfinite(flat), np.maximum(low - flat, flat - high), np.inf)
-    index = int(np.argmax(away / allowed)) if flat.size else 0
+    index = int(np.argmax(away / allowed)) if flat.size else None
     held = replace(
         comparison, rho=np.maximum(away, 0.0).reshape(observed.shape) / allowed.reshape(observed.shape)
     )
 
     def say(verdict: Verdict, detail: str) -> Judgement:
         made = make_judgement(certificate, name, held, verdict, detail, "limit")
-        return replace(made, index=index, reference=describe_limits(limits, index) if flat.size else "")
+        return replace(
+            made, index=index, reference=describe_limits(limits, index) if index is not None else ""
+        )
 
     smooth = bool((high - low <= 2 * allowed).all())
     if not np.isfinite(observed).all():
-        return say(Verdict.NONFINITE, "NaN or infinity where finite limiting gradients exist")
+        unexcused = Verdict.NONFINITE, "NaN or infinity where finite limiting gradients exist"
+        return say(*(excuse_by_rounding(certificate, name) or unexcused))
     own = bool((away <= allowed).all())
     if not finite and own:
         return say(Verdict.AGREE if smooth else Verdict.CONVENTION, "inside the range of limiting gradients")
@@ -247,6 +275,10 @@ def _place(
             else "not a mixture of limiting gradients"
         )
         return say(Verdict.ARTIFACT, f"{detail}, but each kink's own convention is valid")
+    if certificate.widened is not None and inside(certificate, name, observed, widened=True):
+        return say(Verdict.ILL_CONDITIONED, NEAR_BRANCH)
     if smooth:
-        return say(Verdict.WRONG, "the function is differentiable here: its gradient tends to this from all sides")
+        return say(
+            Verdict.WRONG, "the function is differentiable here: its gradient tends to this from all sides"
+        )
     return say(Verdict.WRONG, "outside the set of limiting gradients")

@@ -12,6 +12,7 @@ from flint import arb
 
 from reference_engine.arithmetic.balls import ZERO, plain, precision
 from reference_engine.certify import NARROW, NOISE_FACTOR, Certificate, radius
+from reference_engine.precision import FLOAT64
 
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -55,15 +56,23 @@ def compare(certificate: Certificate, name: str, observed: Values) -> Comparison
     else:
         radii = np.array([radius(v) for v in enclosure.ravel()]).reshape(center.shape)
         settled = np.isfinite(radii) & (radii <= np.maximum(allowed * NARROW, 2.0**-1074))
+        settled |= np.isinf(center) & _beyond_float64(enclosure)
         distance = _distance(observed, enclosure, center, allowed)
     largest = certificate.subject.largest
     out_of_range = (
         np.isinf(observed) & (np.abs(center) + allowed > largest) & (np.sign(observed) == np.sign(center))
     )
     with np.errstate(all="ignore"):
-        rho = np.where(distance == 0, 0.0, distance / allowed)
+        rho = np.where(distance == 0, 0.0, np.nan_to_num(distance / allowed, nan=np.inf, posinf=np.inf))
     rho = np.where(out_of_range, 0.0, np.where(np.isfinite(observed), rho, np.inf))
     return Comparison(rho, distance, allowed, settled, out_of_range, _truly_zero(certificate, name))
+
+
+def _beyond_float64(enclosure: npt.NDArray[np.object_]) -> Mask:
+    """Where the truth is a well-known finite number too large for float64, such as sinh(20000)."""
+    flat = [plain(v) for v in enclosure.ravel()]
+    known = [v.is_finite() and v.rel_accuracy_bits() > FLOAT64.bits for v in flat]
+    return np.array(known, dtype=bool).reshape(enclosure.shape)
 
 
 def _distance(

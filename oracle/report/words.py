@@ -85,7 +85,9 @@ def verdict_words(finding: Finding) -> str:
 
 
 def reproduction(finding: Finding, path: str, run: Run) -> str:
-    """A command line that repeats this check and little else."""
+    """A command line that repeats this check and little else; for a function, which has no path, a call."""
+    if not path:
+        return _call(finding, run)
     words = ["oracle", "check", path]
     if finding.route.startswith(f"{finding.framework}."):
         words += ["--route", finding.route]
@@ -98,3 +100,15 @@ def reproduction(finding: Finding, path: str, run: Run) -> str:
     if run.seed:
         words += ["--seed", str(run.seed)]
     return shlex.join(words)
+
+
+def _call(finding: Finding, run: Run) -> str:
+    options = ""
+    if finding.route.startswith(f"{finding.framework}."):
+        options += f", routes=[{finding.route!r}]"
+    if finding.order > 1:
+        options += f", order={finding.order}"
+    if run.seed:
+        options += f", seed={run.seed}"
+    name = finding.case if finding.case.replace(".", "_").isidentifier() else "fn"
+    return f"oracle.check({name}, ...{options})"

@@ -248,7 +248,8 @@ class Balls:
         if not axes:
             return x
         kept = [a for a in range(x.ndim) if a not in axes]
-        rows = x.transpose([*kept, *axes]).reshape([x.shape[a] for a in kept] + [-1])
+        count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
+        rows = x.transpose([*kept, *axes]).reshape([x.shape[a] for a in kept] + [count])
         if rows.shape[-1] == 0:
             return np.full(rows.shape[:-1], ZERO, dtype=object)
         return np.asarray(np.add.reduce(rows, axis=-1), dtype=object)

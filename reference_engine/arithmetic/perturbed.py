@@ -148,7 +148,8 @@ class Perturbed:
         """A sum of k terms as k rounded partial sums, in a random order for each sample."""
         shifted = [a + 1 for a in axes]
         kept = [a for a in range(x.ndim) if a not in shifted]
-        rows = x.transpose([*kept, *shifted]).reshape([x.shape[a] for a in kept] + [-1])
+        count = int(np.prod([x.shape[a] for a in shifted], dtype=np.int64))
+        rows = x.transpose([*kept, *shifted]).reshape([x.shape[a] for a in kept] + [count])
         return self._partial_sums(rows)
 
     def _partial_sums(self, terms: Values) -> Values:

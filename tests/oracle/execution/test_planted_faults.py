@@ -155,6 +155,15 @@ def test_poor_arithmetic_is_imprecise(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {Verdict.IMPRECISE} == {f.verdict for f in findings(tmp_path, "sine")}
 
 
+def test_poor_arithmetic_around_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that should be exactly zero and is off by a unit of rounding is imprecise, not wrong."""
+    monkeypatch.setitem(OPERATIONS, "sin", lambda x: torch.sin(x) + torch.finfo(x.dtype).eps)
+    path = tmp_path / "zero.yaml"
+    path.write_text("about: Zero.\ninputs: {x: [0.0]}\nprogram: y = sin(x)\n", encoding="utf-8")
+    found = examine(load_case(path, tmp_path), AUTOGRAD).findings
+    assert [f.verdict for f in found if f.argument == "value of y"] == [Verdict.IMPRECISE]
+
+
 def test_second_derivative_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is right to first order and wrong to second is found at order 2."""
 
