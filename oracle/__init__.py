@@ -7,12 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oracle.api import Run, run
+    from oracle.functions.check import assert_gradients, check
+    from oracle.functions.errors import GradientError, NotCertified
+    from oracle.functions.result import Result
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "__version__", "run"]
+__all__ = [
+    "GradientError",
+    "NotCertified",
+    "Result",
+    "Run",
+    "__version__",
+    "assert_gradients",
+    "check",
+    "run",
+]
 
-_PUBLIC = {"Run": "oracle.api", "run": "oracle.api"}
+_PUBLIC = {
+    "GradientError": "oracle.functions.errors",
+    "NotCertified": "oracle.functions.errors",
+    "Result": "oracle.functions.result",
+    "Run": "oracle.api",
+    "assert_gradients": "oracle.functions.check",
+    "check": "oracle.functions.check",
+    "run": "oracle.api",
+}
 """Where public names come from; loaded when used, so that ``import oracle`` costs nothing."""
 
 

@@ -142,7 +142,7 @@ def _values(f: Function, given: Tensors, _: Tensors, __: Tensors) -> tuple[tuple
     return f.at(given)(*f.primals(given))[1], {}
 
 
-_BODIES: Mapping[str, Callable[[Function, Tensors, Tensors, Tensors], tuple[tuple[Any, ...], Tensors]]] = {
+BODIES: Mapping[str, Callable[[Function, Tensors, Tensors, Tensors], tuple[tuple[Any, ...], Tensors]]] = {
     "value": _values,
     "jax.vjp": _reverse,
     "jax.jit": _reverse,
@@ -152,7 +152,7 @@ _BODIES: Mapping[str, Callable[[Function, Tensors, Tensors, Tensors], tuple[tupl
     "jax.reverse_over_forward": _reverse_over_forward,
 }
 
-_EAGER = frozenset({"jax.vjp"})
+EAGER = frozenset({"jax.vjp"})
 """Routes that run operation by operation. The others are compiled as a whole: operation by operation a new
 function costs 0.25 to 1 s of compilation for a gradient, against 0.05 to 0.2 s as a whole."""
 
@@ -161,12 +161,12 @@ function costs 0.25 to 1 s of compilation for a gradient, against 0.05 to 0.2 s 
 def _function(route: str, program: Program, dtype: str, wrt: tuple[str, ...]) -> Derivative:
     """One route as a function of arrays alone; kept, because compiling is what costs."""
     f = Function(program, dtype, wrt)
-    body = _BODIES[route]
+    body = BODIES[route]
 
     def derivative(given: Tensors, seeds: Tensors, directions: Tensors) -> tuple[tuple[Any, ...], Tensors]:
         return body(f, given, seeds, directions)
 
-    compiled: Derivative = derivative if route in _EAGER else jax.jit(derivative)
+    compiled: Derivative = derivative if route in EAGER else jax.jit(derivative)
     return compiled
 
 

@@ -63,8 +63,12 @@ class Function:
         self.point = point
         self.dialect = tensors.dialect(point.dtype)
         self.given = tensors.inputs(program, point.inputs, point.layouts, point.dtype)
-        self.primals = tuple(self.given[name] for name in point.wrt)
         self.real = [k for k, t in enumerate(program.output_types) if t.kind == "real"]
+
+    @property
+    def primals(self) -> tuple[Any, ...]:
+        """The inputs that are differentiated."""
+        return tuple(self.given[name] for name in self.point.wrt)
 
     def __call__(self, *primals: Any) -> tuple[Any, ...]:
         """All outputs."""
@@ -99,7 +103,7 @@ class Function:
         return Answer(tuple(tensors.array(v) for v in outputs), derivatives)
 
 
-def _gradient(
+def gradient_of(
     outputs: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: Any
 ) -> list[Any]:
     """``torch.autograd.grad`` where an output may be out of the leaves' reach: zeros for what is not
@@ -121,7 +125,7 @@ def _leaves(function: Function) -> tuple[Any, ...]:
 def _autograd(function: Function) -> Answer:
     leaves = _leaves(function)
     real, outputs = function.differentiable(*leaves)
-    return function.answer(outputs, _gradient(real, leaves, function.cotangents(real)))
+    return function.answer(outputs, gradient_of(real, leaves, function.cotangents(real)))
 
 
 def _func_vjp(function: Function) -> Answer:
@@ -141,9 +145,9 @@ def _func_jvp(function: Function) -> Answer:
 def _double_backward(function: Function) -> Answer:
     leaves = _leaves(function)
     real, outputs = function.differentiable(*leaves)
-    first = _gradient(real, leaves, function.cotangents(real), create_graph=True)
+    first = gradient_of(real, leaves, function.cotangents(real), create_graph=True)
     directions = function.along(function.point.directions)
-    return function.answer(outputs, _gradient(first, leaves, directions))
+    return function.answer(outputs, gradient_of(first, leaves, directions))
 
 
 def _forward_over_reverse(function: Function) -> Answer:
@@ -195,7 +199,7 @@ def accumulation(program: Program, point: Point) -> list[str]:
         function = Function(program, point)
         leaves = _leaves(function)
         real, _ = function.differentiable(*leaves)
-        once = _gradient(real, leaves, function.cotangents(real))
+        once = gradient_of(real, leaves, function.cotangents(real))
         doubled = [2 * g for g in once]
         found: list[str] = []
         for step, expected in (("the first backward pass", once), ("the second backward pass", doubled)):

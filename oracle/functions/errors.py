@@ -26,3 +26,7 @@ class NotCertified(AssertionError):  # noqa: N818 - the name that tests read bes
 
 class FunctionRaisedError(Exception):
     """The user's function raised, which is its ``__cause__``."""
+
+
+class ChangesInputError(FunctionRaisedError):
+    """The user's function writes into an input, which autograd refuses."""

@@ -17,8 +17,8 @@ Spec = str | Callable[..., Any]
 def program_of(spec: Spec, subject: FunctionSubject, outputs: Sequence[Output]) -> Program:
     """The Program that ``spec`` writes, with the function's inputs and with outputs named as the function's.
 
-    Text names inputs as the function's parameters do (``params['w']`` is ``params_w``) and gives its outputs in
-    order. A callable is called as ``spec(xp, *inputs)``, for a module with its parameters by keyword, and
+    Text names inputs as the function's parameters do (``params['w']`` is ``params_w``) and gives its outputs
+    in order. A callable is called as ``spec(xp, *inputs)``, for a module with its parameters by keyword, and
     returns what the function returns. ValueError if either cannot be read or does not fit.
     """
     program = _parsed(spec, subject) if isinstance(spec, str) else _called(spec, subject)

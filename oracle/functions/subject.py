@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from oracle.frameworks.protocol import Array, Framework, Point
 from oracle.lift.program import Lifted, Output, Slot
-from reference_engine.program import Kind, TensorType
+from reference_engine.program import Kind, Program, TensorType
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What one call of the function gave: its outputs, and the inputs that it changed (paths)."""
+    """What one call of the function gave; ``changed`` are paths of differentiated inputs that it changed."""
 
     outputs: tuple[Output, ...]
     changed: tuple[str, ...] = ()
@@ -37,8 +37,13 @@ class FunctionSubject(Framework, Protocol):
     own. A Program that is passed to a route names inputs and outputs; it is the function that runs.
     """
 
+    label: str
     slots: tuple[Slot, ...]
     native: str
+
+    @property
+    def fixed(self) -> Mapping[str, Any]:
+        """Captured tensors by slot name, which nothing can be put in the place of."""
 
     def observe(self) -> Observed:
         """Call the function once. FunctionRaisedError if it raises, TypeError if it returns no tensor."""
@@ -46,16 +51,16 @@ class FunctionSubject(Framework, Protocol):
     def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments of the user's structure with ``arrays`` in place of tensors."""
 
-    def cotangents(self, given: Any) -> dict[str, Array]:
-        """Arrays by output name from what the user gave. ValueError if structure or shapes differ."""
+    def cotangent_arrays(self, given: Any) -> list[Array]:
+        """The arrays in a cotangent of the structure that the function returns."""
 
     def lift(self) -> Lifted:
         """The function as a Program at this point."""
 
     def adopt(self, lifted: Lifted) -> None:
-        """Take names, captured tensors and outputs from the lifted function."""
+        """Take names and captured tensors from the lifted function."""
 
-    def pull(self, point: Point, factors: Sequence[float]) -> Pulled:
+    def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
         """Gradients of the point's cotangents times each factor: one forward pass, then a backward pass for
         each.
         """

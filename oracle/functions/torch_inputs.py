@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils import _pytree
 
 from oracle.frameworks import torch_tensors as tensors
+from oracle.frameworks.protocol import Array
 from oracle.functions.trees import Children
-from oracle.lift.program import Slot
+from oracle.lift.program import Output, Slot
 
 NAMES = {dtype: name for name, dtype in tensors.DTYPES.items()}
 """Names of the dtypes that are judged."""
@@ -18,6 +22,11 @@ NAMES = {dtype: name for name, dtype in tensors.DTYPES.items()}
 def is_tensor(value: Any) -> bool:
     """Whether a value is a leaf of arguments and results."""
     return isinstance(value, torch.Tensor)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value can be given as a cotangent."""
+    return isinstance(value, (torch.Tensor, np.ndarray))
 
 
 def open_container(value: Any) -> Children | None:
@@ -36,7 +45,23 @@ def dtype_name(dtype: Any) -> str:
 
 def slot_of(value: Any, name: str, path: str, *, differentiable: bool, captured: bool = False) -> Slot:
     """The exact numbers of a tensor under a name."""
-    return Slot(name, path, tensors.array(value.detach()), dtype_name(value.dtype), differentiable, captured)
+    return Slot(name, path, numbers_of(value), _format(value), differentiable, captured)
+
+
+def _format(value: Any) -> str:
+    """The dtype, with the layout of a tensor that is not dense."""
+    layout = "" if value.layout == torch.strided else f" {str(value.layout).removeprefix('torch.')}"
+    return dtype_name(value.dtype) + layout
+
+
+def numbers_of(value: Any) -> npt.NDArray[Any]:
+    """Exact numbers as float64, int64 or bool; of formats that are not judged only the shape."""
+    strange = (
+        value.layout != torch.strided
+        or value.is_complex()
+        or (value.is_floating_point() and value.dtype not in NAMES)
+    )
+    return np.zeros(tuple(value.shape)) if strange else tensors.array(value.detach())
 
 
 def copy_of(value: Any) -> Any:
@@ -49,7 +74,8 @@ def copy_of(value: Any) -> Any:
     if _overlaps(short):
         return source.clone()
     fresh = torch.empty_strided(short.shape, short.stride(), dtype=short.dtype, device=short.device)
-    return fresh.copy_(short).expand(source.shape)
+    fresh.copy_(short)
+    return fresh if short is source else fresh.expand(source.shape)
 
 
 def _overlaps(value: Any) -> bool:
@@ -66,3 +92,15 @@ def _overlaps(value: Any) -> bool:
 def at_numbers(value: Any, array: Any, dtype: Any) -> Any:
     """A tensor like ``value`` that holds ``array`` in ``dtype``, on the same device."""
     return torch.tensor(array).to(dtype).to(value.device)
+
+
+def output_of(value: Any, name: str, path: str) -> Output:
+    """The numbers of a returned tensor under a name."""
+    return Output(name, path, numbers_of(value), _format(value), bool(value.requires_grad))
+
+
+def arrays_of(values: Sequence[Any]) -> list[Array]:
+    """Float64 numpy arrays of tensors and arrays."""
+    return [
+        tensors.real_array(v.detach()) if is_tensor(v) else np.asarray(v, dtype=np.float64) for v in values
+    ]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import random
 import types
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
+
+from oracle.functions.process import generators_kept
 
 
 def modules_in_reach(function: Any) -> tuple[Any, ...]:
@@ -68,23 +67,20 @@ def _filled(cell: types.CellType) -> bool:
 
 @contextmanager
 def as_before(modules: tuple[Any, ...]) -> Iterator[None]:
-    """Restore after the block what running a function may have changed: generators of torch, numpy and Python,
-    default dtype, warning filters, and buffers of ``modules``.
+    """Restore after the block what running a function may have changed: all generators, the default dtype,
+    warning filters, and buffers of ``modules``.
     """
     cpu = torch.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's function may use it
     dtype = torch.get_default_dtype()
     buffers = [(b, b.detach().clone()) for m in modules for b in m.buffers()]
     try:
-        with warnings.catch_warnings():
+        with generators_kept():
             yield
     finally:
         torch.set_rng_state(cpu)
         if devices:
             torch.cuda.set_rng_state_all(devices)
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
         torch.set_default_dtype(dtype)
         with torch.no_grad():
             for buffer, saved in buffers:
@@ -93,4 +89,4 @@ def as_before(modules: tuple[Any, ...]) -> Iterator[None]:
 
 
 def _same(buffer: Any, saved: Any) -> bool:
-    return bool(((buffer == saved) | ((buffer != buffer) & (saved != saved))).all())
+    return bool(((buffer == saved) | (torch.isnan(buffer) & torch.isnan(saved))).all())

@@ -123,7 +123,7 @@ def identifiers(paths: Sequence[str], refuse: Callable[[str], object]) -> list[s
 def function_name(function: Any) -> str:
     """What a person calls the function."""
     wrapped = getattr(function, "func", None) or getattr(function, "__wrapped__", None)
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    name = getattr(function, "__qualname__" if inspect.isfunction(function) else "__name__", None)
     if name is None and wrapped is not None:
         return function_name(wrapped)
     name = name or type(function).__qualname__

@@ -1,8 +1,9 @@
 """The table of lowerings: what each ATen operation is in operations of a Program.
 
-A lowering takes a :class:`Call` and returns one symbol for each result of the operation (None for a result
-that carries no derivative: it is taken from the recorded run). Operations that only move elements need no
-formula: the same ATen operation is run on positions.
+A lowering takes a :class:`Call` and returns one symbol for each result of the operation; CONSTANT for one
+that no derivative reaches; None for one that it has no formula for (a real output that comes from it is
+refused).
+Operations that only move elements need no formula: the same ATen operation is run on positions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle.lift.torch_internals import arguments_of, name_of, overload_of
 from oracle.lift.torch_memory import exact, flattened
 from reference_engine.trace import Tensor, constant, xp
 
@@ -21,6 +23,10 @@ Lowering = Callable[["Call"], Any]
 
 LOWERINGS: dict[str, Lowering] = {}
 """Lowering by the operation's name without its overload, or with it where overloads differ."""
+
+
+CONSTANT = object()
+"""What a lowering gives for a result that no derivative reaches: drawn, or constant in pieces."""
 
 
 class NoLoweringError(Exception):
@@ -75,8 +81,7 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
 
 def lookup(func: Any) -> Lowering | None:
     """The lowering of an ATen overload; an in-place or ``out`` form has that of the functional one."""
-    name = func._schema.name.removeprefix("aten::")
-    overload = func._overloadname.removesuffix("_out").replace("out", "default")
+    name, overload = name_of(func), overload_of(func)
     for base in (name, name.removesuffix("_")):
         for key in (f"{base}.{overload}", base):
             if key in LOWERINGS:
@@ -95,7 +100,7 @@ def axes(value: Any, rank: int) -> tuple[int, ...] | None:
 def real(symbol: Any) -> Tensor:
     """A symbol with real elements."""
     found = symbol if isinstance(symbol, Tensor) else constant(symbol)
-    return found if found.kind == "real" else xp.astype(found, dtype="float64")  # type: ignore[no-any-return]
+    return found if found.kind == "real" else xp.astype(found, dtype="float64")
 
 
 def move(call: Call, *sources: str, fill: str | None = None) -> list[Tensor]:
@@ -133,7 +138,7 @@ def move(call: Call, *sources: str, fill: str | None = None) -> list[Tensor]:
 def _run(func: Any, given: Mapping[str, Any]) -> Any:
     """Call an overload with arguments by schema name."""
     args, kwargs = [], {}
-    for argument in func._schema.arguments:
+    for argument in arguments_of(func):
         if argument.name in given:
             if argument.kwarg_only:
                 kwargs[argument.name] = given[argument.name]
@@ -163,7 +168,9 @@ def _taken(symbols: Sequence[Tensor], found: Any, filler: Any) -> Tensor:
         return taken  # type: ignore[no-any-return]
     out = taken
     if (numbers == 0).any():
-        out = xp.where(constant(numbers == 0), constant(zero, flat.kind if flat.kind != "bool" else None), out)
+        out = xp.where(
+            constant(numbers == 0), constant(zero, flat.kind if flat.kind != "bool" else None), out
+        )
     if (numbers < 0).any():
         out = xp.where(constant(numbers < 0), filler, out)
     return out  # type: ignore[no-any-return]
@@ -173,7 +180,7 @@ def _arranged(symbol: Tensor, positions: np.ndarray) -> Tensor:
     """One source: a reshape, a broadcast or a permutation where it is one, else a gather."""
     flat = positions.reshape(-1)
     if flat.size == symbol.size and np.array_equal(flat, np.arange(flat.size)):
-        return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)  # type: ignore[no-any-return]
+        return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)
     if not flat.size:
         return constant(np.zeros(positions.shape, {"real": float, "int": int, "bool": bool}[symbol.kind]))
     own = np.arange(symbol.size).reshape(symbol.shape)

@@ -198,10 +198,21 @@ def _logsumexp(call: Call) -> Any:
     return xp.logsumexp(real(x), axis=axis, keepdims=keep)
 
 
-@lowers("_softmax", "softmax", "_safe_softmax")
+@lowers("_softmax", "softmax")
 def _softmax(call: Call) -> Any:
     x = real(call["self"])
     return xp.softmax(x, axis=call["dim"]) if x.ndim else xp.exp(x - x)
+
+
+@lowers("_safe_softmax")
+def _safe_softmax(call: Call) -> Any:
+    """Softmax, and 0 where everything along the axis is -infinity."""
+    x = real(call["self"])
+    nothing = np.isneginf(exact(call.raw["self"])).all(axis=call["dim"], keepdims=True)
+    if not nothing.any():
+        return _softmax(call)
+    gone = xp.broadcast_to(constant(nothing), shape=x.shape)
+    return xp.where(gone, 0, xp.softmax(xp.where(gone, 0, x), axis=call["dim"]))
 
 
 @lowers("_log_softmax", "log_softmax")

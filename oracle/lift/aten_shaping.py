@@ -1,4 +1,4 @@
-"""ATen's views, copies, indexing and padding: elements that move, by the operation itself run on positions."""
+"""ATen's views, copies, indexing and padding: elements that move, run on positions."""
 
 from __future__ import annotations
 
@@ -7,29 +7,93 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.lift.aten import Call, Lowering, NoLoweringError, lowers, move, real
+from oracle.lift.aten import CONSTANT, Call, Lowering, lowers, move, real
 from oracle.lift.torch_memory import exact, flattened, gathered
 from reference_engine.trace import Tensor, constant, xp
 
 VIEWS = (
-    "view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "permute", "t", "transpose", "select", "slice",
-    "narrow", "squeeze", "unsqueeze", "diagonal", "split", "split_with_sizes", "unbind",
-    "unfold", "flip", "roll", "rot90", "repeat", "tril", "triu", "diag_embed", "diag", "index_select",
-    "gather", "take", "index", "_unsafe_index", "masked_select", "reflection_pad1d", "reflection_pad2d",
-    "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "pixel_shuffle",
-    "pixel_unshuffle", "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
-    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "im2col",
-    "unfold_copy", "slice_backward", "select_backward", "diagonal_backward", "tile", "repeat_interleave",
-    "alias_copy", "expand_copy", "view_copy", "permute_copy", "diagonal_copy", "squeeze_copy", "unsqueeze_copy",
-    "as_strided_copy", "slice_copy", "select_copy", "t_copy", "transpose_copy", "unbind_copy",
-    "split_with_sizes_copy", "split_copy", "_chunk_cat", "movedim", "trapezoid", "native_channel_shuffle",
-)  # fmt: skip
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "_reshape_alias",
+    "expand",
+    "permute",
+    "t",
+    "transpose",
+    "select",
+    "slice",
+    "narrow",
+    "squeeze",
+    "unsqueeze",
+    "diagonal",
+    "split",
+    "split_with_sizes",
+    "unbind",
+    "unfold",
+    "flip",
+    "roll",
+    "rot90",
+    "repeat",
+    "tril",
+    "triu",
+    "diag_embed",
+    "diag",
+    "index_select",
+    "gather",
+    "take",
+    "index",
+    "_unsafe_index",
+    "masked_select",
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "reflection_pad3d",
+    "replication_pad1d",
+    "replication_pad2d",
+    "replication_pad3d",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "upsample_nearest1d",
+    "upsample_nearest2d",
+    "upsample_nearest3d",
+    "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d",
+    "_upsample_nearest_exact3d",
+    "im2col",
+    "unfold_copy",
+    "slice_backward",
+    "select_backward",
+    "diagonal_backward",
+    "tile",
+    "repeat_interleave",
+    "alias_copy",
+    "expand_copy",
+    "view_copy",
+    "permute_copy",
+    "diagonal_copy",
+    "squeeze_copy",
+    "unsqueeze_copy",
+    "as_strided_copy",
+    "slice_copy",
+    "select_copy",
+    "t_copy",
+    "transpose_copy",
+    "unbind_copy",
+    "split_with_sizes_copy",
+    "split_copy",
+    "_chunk_cat",
+    "movedim",
+    "trapezoid",
+    "native_channel_shuffle",
+)
 """Operations that only move the elements of ``self`` (what they leave out is zero)."""
 
 
 def _view(call: Call) -> Any:
     """Run on positions; ``indices``, ``mask`` and sizes are the recorded ones."""
-    return move(call, "self" if "self" in call.raw else "grad_output" if "grad_output" in call.raw else "input")
+    return move(
+        call, "self" if "self" in call.raw else "grad_output" if "grad_output" in call.raw else "input"
+    )
 
 
 for _name in VIEWS:
@@ -41,21 +105,30 @@ def _sources(*names: str, fill: str | None = None) -> Lowering:
 
 
 for _name, _names in {
-    "cat": ("tensors",), "stack": ("tensors",), "block_diag": ("tensors",),
-    "select_scatter": ("self", "src"), "slice_scatter": ("self", "src"), "diagonal_scatter": ("self", "src"),
-    "as_strided_scatter": ("self", "src"), "masked_scatter": ("self", "source"), "index_copy": ("self", "source"),
+    "cat": ("tensors",),
+    "stack": ("tensors",),
+    "block_diag": ("tensors",),
+    "select_scatter": ("self", "src"),
+    "slice_scatter": ("self", "src"),
+    "diagonal_scatter": ("self", "src"),
+    "as_strided_scatter": ("self", "src"),
+    "masked_scatter": ("self", "source"),
+    "index_copy": ("self", "source"),
     "scatter.src": ("self", "src"),
-}.items():  # fmt: skip
+}.items():
     lowers(_name)(_sources(*_names))
-for _name, _fill in {
-    "constant_pad_nd": "value", "scatter.value": "value", "index_fill": "value", "fill_diagonal": "fill_value",
-}.items():  # fmt: skip
-    lowers(_name)(_sources("self", fill=_fill))
+for _name, _number in {
+    "constant_pad_nd": "value",
+    "scatter.value": "value",
+    "index_fill": "value",
+    "fill_diagonal": "fill_value",
+}.items():
+    lowers(_name)(_sources("self", fill=_number))
 
 
 @lowers("alias", "detach", "clone", "contiguous", "positive", "lift_fresh", "conj", "_conj", "real",
-        "resolve_conj", "resolve_neg", "view_as", "lift", "_conj_physical", "conj_physical", "lift_fresh_copy",
-        "_lazy_clone", "detach_copy")  # fmt: skip
+        "resolve_conj", "resolve_neg", "view_as", "lift", "_conj_physical", "conj_physical",
+        "lift_fresh_copy", "_lazy_clone", "detach_copy")  # fmt: skip
 def _same(call: Call) -> Any:
     return call["self"]
 
@@ -85,7 +158,7 @@ def _copy(call: Call) -> Any:
     x = call["src"]
     if target.is_floating_point() and source.is_floating_point() and source.dtype != target.dtype:
         x = xp.astype(x, dtype=str(target.dtype).removeprefix("torch."))
-    return xp.broadcast_to(x, shape=tuple(target.shape))
+    return x if x.shape == tuple(target.shape) else xp.broadcast_to(x, shape=tuple(target.shape))
 
 
 @lowers("fill")
@@ -94,25 +167,22 @@ def _fill(call: Call) -> Any:
     return xp.broadcast_to(value if isinstance(value, Tensor) else constant(value), shape=call.shape("self"))
 
 
-@lowers("zero", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_empty",
-        "new_zeros", "new_ones", "new_full", "new_empty_strided", "bernoulli", "normal", "randint_like", "uniform",
-        "multinomial", "poisson", "random", "exponential", "cauchy", "log_normal", "geometric", "heaviside",
-        "empty_permuted", "_local_scalar_dense", "_assert_async", "is_same_size", "equal", "bucketize",
-        "searchsorted", "nextafter", "_efficientzerotensor", "argmax", "argmin", "histc")  # fmt: skip
+@lowers(
+    "zero", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like",
+    "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided", "bernoulli", "normal",
+    "randint_like", "uniform", "multinomial", "poisson", "random", "exponential", "cauchy",
+    "log_normal", "geometric", "heaviside", "empty_permuted", "_assert_async", "is_same_size",
+    "equal", "bucketize", "searchsorted", "angle", "_efficientzerotensor", "argmax", "argmin",
+    "histc",
+)  # fmt: skip
 def _made(call: Call) -> Any:
     """Made of the shape alone or drawn: constants of that run; steps have no slope."""
-    return [None] * len(call.results)
-
-
-@lowers("as_strided")
-def _as_strided(call: Call) -> Any:
-    """Read from the storage, not from the elements of self."""
-    raise NoLoweringError("as_strided outside of known memory")  # noqa: EM101, TRY003
+    return [CONSTANT if torch.is_tensor(r) and r.is_floating_point() else None for r in call.results]
 
 
 @lowers("scatter_add", "index_add")
 def _scatter_add(call: Call) -> Any:
-    """self + the source elements summed at the places that the operation itself moves them to."""
+    """Adds to self the source elements summed at the places that the operation itself moves them to."""
     x = call["self"]
     source = call.raw["src" if "src" in call.raw else "source"]
     index, axis = call.raw["index"], call["dim"]
@@ -131,7 +201,11 @@ def _scatter_add(call: Call) -> Any:
 
 
 def _placed(symbol: Tensor, target: np.ndarray, like: Tensor) -> Tensor:
-    zeros = constant(np.zeros(like.size)) if like.kind == "real" else constant(np.zeros(like.size, dtype=np.int64))
+    zeros = (
+        constant(np.zeros(like.size))
+        if like.kind == "real"
+        else constant(np.zeros(like.size, dtype=np.int64))
+    )
     total = xp.scatter_add(zeros, constant(target.reshape(-1)), flattened(symbol), axis=0)
     return xp.reshape(total, shape=like.shape)  # type: ignore[no-any-return]
 

@@ -33,6 +33,7 @@ class Arguments:
     leaves: tuple[Any, ...]
     call: Callable[[Sequence[Any]], Any]
     notes: tuple[str, ...]
+    has_complex: bool
 
 
 def read_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -49,7 +50,8 @@ def read_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
     values = [leaf for _, leaf, _ in entries]
     places = [i for i, leaf in enumerate(values) if is_array(leaf)]
     names = unique_names(entries[i][0] for i in places)
-    leaves = tuple(jnp.asarray(values[i]) for i in places)
+    with own_precision(values):
+        leaves = tuple(jnp.asarray(values[i]) for i in places)
     slots = []
     for name, i, leaf in zip(names, places, leaves, strict=True):
         dtype = jnp.dtype(leaf.dtype)
@@ -65,14 +67,19 @@ def read_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
         positional, keywords = where(arguments)
         return function(*positional, **keywords)
 
-    return Arguments(tuple(slots), leaves, call, _notes(entries))
+    has_complex = any(
+        hasattr(v, "dtype") and not is_key(v.dtype) and jnp.issubdtype(v.dtype, jnp.complexfloating)
+        for v in values
+    )
+    return Arguments(tuple(slots), leaves, call, _notes(entries), has_complex)
 
 
 def is_array(leaf: Any) -> bool:
     """Whether a leaf holds numbers that could be differentiated or indexed with: a JAX or a numpy array."""
-    if isinstance(leaf, jax.Array):
-        return not is_key(leaf.dtype)
-    return isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind in "biufV"
+    if not isinstance(leaf, (jax.Array, np.ndarray, np.generic)) or is_key(leaf.dtype):
+        return False
+    kinds = (jnp.floating, jnp.integer, np.bool_)
+    return any(jnp.issubdtype(leaf.dtype, kind) for kind in kinds)
 
 
 def own_precision(leaves: Iterable[Any]) -> AbstractContextManager[Any]:
@@ -81,7 +88,7 @@ def own_precision(leaves: Iterable[Any]) -> AbstractContextManager[Any]:
     Elsewhere the caller's flag stays: with 64 bits on, a float32 function that makes an array of ones or a
     dropout mask would compute something else.
     """
-    wide = any(jnp.dtype(leaf.dtype).itemsize == 8 for leaf in leaves if not is_key(leaf.dtype))
+    wide = any(isinstance(leaf, jax.Array) and is_array(leaf) and leaf.dtype.itemsize == 8 for leaf in leaves)
     return sixty_four_bits() if wide else nullcontext()
 
 
@@ -148,7 +155,8 @@ class _Named:
 
 def _path(path: tuple[Any, ...]) -> str:
     """The path below the list of arguments, which is no part of what a person wrote."""
-    return str(path[1]) + keystr(path[2:])
+    inner: str = keystr(path[2:])
+    return str(path[1]) + inner
 
 
 def _notes(entries: Iterable[tuple[str, Any, bool]]) -> tuple[str, ...]:

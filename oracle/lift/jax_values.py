@@ -33,7 +33,7 @@ class Application:
 class Value:
     """One variable: its shape and dtype, and its tensor or its concrete value or both."""
 
-    __slots__ = ("_concrete", "_tensor", "dtype", "shape", "source")
+    __slots__ = ("_concrete", "_tensor", "bits", "dtype", "shape", "source")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Value:
         self.shape = shape
         self.dtype = dtype
         self.source = source
+        self.bits = False
         self._tensor = tensor
         self._concrete = concrete
 
@@ -105,9 +106,15 @@ def derived(tensors: Sequence[Tensor], avals: Sequence[Any], source: Application
     return source.outputs
 
 
-def derive(
-    f: Callable[..., Tensor], run: Callable[..., Any], aval: Any, *inputs: Value
-) -> Value:
+def bits_of(avals: Sequence[Any], source: Application) -> tuple[Value, ...]:
+    """Integers that hold bits of a number: no tensors, since what is rebuilt from them is not constant."""
+    source.outputs = tuple(Value(tuple(a.shape), a.dtype, source=source) for a in avals)
+    for value in source.outputs:
+        value.bits = True
+    return source.outputs
+
+
+def derive(f: Callable[..., Tensor], run: Callable[..., Any], aval: Any, *inputs: Value) -> Value:
     """One lifted result of ``f`` on tensors, which is ``run`` on concrete values."""
     source = Application(lambda values: [run(*values)], inputs)
     return derived([f(*(v.tensor for v in inputs))], [aval], source)[0]
@@ -119,7 +126,9 @@ def _compute(wanted: Application) -> None:
     while stack:
         application = stack[-1]
         missing = [
-            v.source for v in application.inputs if v._concrete is None and v.source is not None  # noqa: SLF001
+            v.source
+            for v in application.inputs
+            if v._concrete is None and v.source is not None  # noqa: SLF001
         ]
         if missing:
             stack += missing
@@ -147,7 +156,7 @@ def as_constant(array: Array) -> Tensor:
         return constant(array)
     first = array.flat[0].item()
     one = constant(Fraction(first)) if isinstance(first, float) else constant(first)
-    return one if array.ndim == 0 else xp.broadcast_to(one, shape=array.shape)  # type: ignore[no-any-return]
+    return one if array.ndim == 0 else xp.broadcast_to(one, shape=array.shape)
 
 
 def is_key(dtype: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +65,8 @@ class Lifted:
 
     ``program`` is in surface form, its nodes' ``line`` are lines of ``file`` where known; it is None when
     ``unsupported`` names an operation. Inputs of the Program are the slots, in the order of the flattened
-    arguments (captured ones last); its outputs are ``outputs`` by name. ``notes`` are sentences for the
-    report.
+    arguments (captured ones last); its outputs are ``outputs`` by name. ``captured`` holds the framework's
+    own tensors behind captured slots. ``notes`` are sentences for the report.
     """
 
     program: Program | None
@@ -73,7 +74,8 @@ class Lifted:
     outputs: tuple[Output, ...]
     unsupported: tuple[Unsupported, ...] = ()
     notes: tuple[str, ...] = ()
-    file: str | None = field(default=None)
+    file: str | None = None
+    captured: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def arrays(self) -> dict[str, Array]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from oracle.frameworks.torch_tensors import array
+from oracle.lift.torch_internals import address
 from reference_engine.trace import Builder, Tensor, constant, xp
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], Any]
@@ -23,11 +24,12 @@ def geometry(tensor: Any) -> Geometry:
     return tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype
 
 
-def places(tensor: Any) -> np.ndarray:
-    """Position within its storage of each element of a tensor."""
-    found = np.full(tuple(tensor.shape), tensor.storage_offset(), dtype=np.int64)
-    for axis, (extent, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
-        along = [1] * tensor.ndim
+def places(seen: Geometry) -> np.ndarray:
+    """Position within its storage of each element of a tensor of that geometry."""
+    offset, shape, strides, _ = seen
+    found = np.full(shape, offset, dtype=np.int64)
+    for axis, (extent, stride) in enumerate(zip(shape, strides, strict=True)):
+        along = [1] * len(shape)
         along[axis] = extent
         found = found + (np.arange(extent, dtype=np.int64) * stride).reshape(along)
     return found
@@ -35,14 +37,14 @@ def places(tensor: Any) -> np.ndarray:
 
 def flattened(symbol: Tensor) -> Tensor:
     """The elements in row-major order."""
-    return symbol if symbol.ndim == 1 else xp.reshape(symbol, shape=(symbol.size,))  # type: ignore[no-any-return]
+    return symbol if symbol.ndim == 1 else xp.reshape(symbol, shape=(symbol.size,))
 
 
 def gathered(symbol: Tensor, positions: np.ndarray) -> Tensor:
     """The elements of ``symbol`` at row-major positions; a reshape where they are all of them in order."""
     flat = positions.reshape(-1)
     if flat.size == symbol.size and np.array_equal(flat, np.arange(flat.size)):
-        return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)  # type: ignore[no-any-return]
+        return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)
     if not flat.size:
         return constant(np.zeros(positions.shape, {"real": float, "int": int, "bool": bool}[symbol.kind]))
     return xp.take(flattened(symbol), constant(positions), axis=0)  # type: ignore[no-any-return]
@@ -52,13 +54,13 @@ def gathered(symbol: Tensor, positions: np.ndarray) -> Tensor:
 class Cell:
     """One storage: the symbols of the tensors that see it as it is now.
 
-    ``owner`` keeps the storage alive, so that its address is not used again. ``whole`` is the tensor (as
-    places) and symbol that everything else can be read from.
+    ``owner`` keeps the storage alive, so that its address is not used again. ``whole`` is the symbol that
+    everything else can be read from, and where its elements lie.
     """
 
     owner: Any
     size: int
-    whole: tuple[np.ndarray, Tensor]
+    whole: tuple[np.ndarray | Geometry, Tensor]
     known: dict[Geometry, Tensor] = field(default_factory=dict)
     tracked: bool = False
 
@@ -66,28 +68,33 @@ class Cell:
         """The symbol of a tensor in this storage."""
         key = geometry(tensor)
         if key not in self.known:
-            covered, symbol = self.whole
-            inverse = np.full(self.size, -1, dtype=np.int64)
-            inverse[covered.reshape(-1)] = np.arange(covered.size)
-            self.known[key] = gathered(symbol, np.maximum(inverse[places(tensor)], 0))
+            inverse = self._inverse()
+            self.known[key] = gathered(self.whole[1], np.maximum(inverse[places(key)], 0))
         return self.known[key]
 
     def write(self, tensor: Any, symbol: Tensor) -> None:
         """Let ``tensor`` hold ``symbol`` from now on."""
-        where = places(tensor)
-        covered, old = self.whole
-        if set(covered.reshape(-1).tolist()) <= set(where.reshape(-1).tolist()):
-            self.whole = (where, symbol)
+        key = geometry(tensor)
+        old = self.whole[1]
+        if self.whole[0] == key if isinstance(self.whole[0], tuple) else False:
+            self.whole = (key, symbol)
         else:
-            spread = np.full(self.size, -1, dtype=np.int64)
-            spread[covered.reshape(-1)] = np.arange(covered.size)
-            spread[where.reshape(-1)] = covered.size + np.arange(where.size)
+            spread, where = self._inverse(), places(key)
+            spread[where.reshape(-1)] = old.size + np.arange(where.size)
             kept = np.flatnonzero(spread >= 0)
             if old.kind != symbol.kind:
                 old, symbol = (xp.astype(s, dtype="float64") for s in (old, symbol))
             both = xp.concatenate([flattened(old), flattened(symbol)], axis=0)
             self.whole = (kept, gathered(both, spread[kept]))
-        self.known = {geometry(tensor): symbol}
+        self.known = {key: symbol}
+
+    def _inverse(self) -> np.ndarray:
+        """For each place of the storage which element of the whole lies there; -1 where none does."""
+        lying = self.whole[0]
+        covered = (places(lying) if isinstance(lying, tuple) else lying).reshape(-1)
+        inverse = np.full(self.size, -1, dtype=np.int64)
+        inverse[covered] = np.arange(covered.size)
+        return inverse
 
 
 class Memory:
@@ -98,19 +105,21 @@ class Memory:
         self._cells: dict[int, Cell] = {}
         self._active: list[bool] = []
         self._linked: list[bool] = []
+        self._explained: list[bool] = []
         self.constant_inputs: set[int] = set()
+        self.vouched: set[int] = set()
 
     def cell(self, tensor: Any) -> Cell | None:
         """The cell of a tensor's storage, None for a constant."""
-        return self._cells.get(_address(tensor))
+        return self._cells.get(address(tensor))
 
     def bind(self, tensor: Any, symbol: Tensor, *, tracked: bool) -> None:
         """A result: in memory of its own, or a view of memory that is known."""
         cell = self.cell(tensor)
         if cell is None:
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
-            cell = Cell(tensor.detach(), size, (places(tensor), symbol))
-            self._cells[_address(tensor)] = cell
+            cell = Cell(tensor.detach(), size, (geometry(tensor), symbol))
+            self._cells[address(tensor)] = cell
         cell.known[geometry(tensor)] = symbol
         cell.tracked |= tracked
 
@@ -123,12 +132,12 @@ class Memory:
         size = storage.nbytes() // tensor.element_size()
         whole = tensor.detach().as_strided((size,), (1,), 0)
         cell = Cell(tensor.detach(), size, (np.arange(size), constant(array(whole))))
-        self._cells[_address(tensor)] = cell
+        self._cells[address(tensor)] = cell
         return cell
 
     def forget(self, tensor: Any) -> None:
         """Take what a tensor holds for a constant from now on."""
-        self._cells.pop(_address(tensor), None)
+        self._cells.pop(address(tensor), None)
 
     def active(self, symbol: Tensor) -> bool:
         """Whether a symbol depends on any input."""
@@ -140,6 +149,15 @@ class Memory:
         self._extend()
         return self._linked[symbol.index]
 
+    def explained(self, symbol: Tensor) -> bool:
+        """Whether how a value comes from the inputs is known: linked, or constant by a lowering's word."""
+        self._extend()
+        return self._explained[symbol.index] or symbol.index in self.vouched
+
+    def vouch(self, symbol: Tensor) -> None:
+        """Note that a lowering says of a value that no derivative reaches it."""
+        self.vouched.add(symbol.index)
+
     def _extend(self) -> None:
         for index in range(len(self._active), len(self.builder.nodes)):
             node = self.builder.nodes[index]
@@ -147,10 +165,8 @@ class Memory:
             self._active.append(given or any(self._active[i] for i in node.inputs))
             passes = node.op != "stop_gradient" and any(self._linked[i] for i in node.inputs)
             self._linked.append((given and index not in self.constant_inputs) or passes)
-
-
-def _address(tensor: Any) -> int:
-    return int(tensor.untyped_storage()._cdata)
+            known = any(self._explained[i] or i in self.vouched for i in node.inputs)
+            self._explained.append(self._linked[index] or known)
 
 
 def exact(tensor: Any) -> np.ndarray:

@@ -26,7 +26,7 @@ from reference_engine.arithmetic import (
 )
 from reference_engine.arithmetic.balls import ZERO, midpoints
 from reference_engine.arithmetic.float64 import Float64, as_float64, first_maximum_last, pick_by
-from reference_engine.precision import Precision
+from reference_engine.precision import PRECISIONS, Precision
 from reference_engine.program import Attr, Kind, Node, TensorType
 
 SAMPLES = 8
@@ -73,7 +73,7 @@ class Perturbed:
     def _uniform(self, shape: tuple[int, ...]) -> Values:
         return self.generator.uniform(-1.0, 1.0, size=shape)
 
-    def _round(self, raw: Values, unit: float | None = None) -> Values:
+    def _round(self, raw: Values, unit: float | None = None, precision: Precision | None = None) -> Values:
         """One rounding of every element, none where the exact result is representable and no sample
         differs.
         """
@@ -84,12 +84,12 @@ class Perturbed:
             out = np.where(small, out + self.smallest * self._uniform(raw.shape), out)
         clean = (raw == raw[:1]).all(axis=0)
         if clean.any():
-            kept = clean & self._representable(clean)
+            kept = clean & self._representable(clean, precision or self.precision)
             if kept.any():
                 out = np.where(kept, raw, out)
         return out
 
-    def _representable(self, where: Values) -> Values:
+    def _representable(self, where: Values, precision: Precision) -> Values:
         """Where the exact value of this node is a number of the subject's format, at or above its smallest
         normal.
         """
@@ -97,7 +97,7 @@ class Perturbed:
         out = np.zeros(where.shape, dtype=bool)
         if ball.dtype != object or ball.shape != where.shape:
             return out
-        out[where] = [self.precision.holds(v) if v is not ZERO else True for v in ball[where]]
+        out[where] = [precision.holds(v) if v is not ZERO else True for v in ball[where]]
         return out
 
     def input(self, value: Values) -> Values:
@@ -290,7 +290,8 @@ class Perturbed:
 
     def round_to(self, x: Values, dtype: str) -> Values:
         """One rounding to the narrower of the two formats."""
-        return self._round(x, max(self.unit, self.units.get(dtype, 0.0)))
+        narrower = min((self.precision, PRECISIONS[dtype]), key=lambda p: p.bits)
+        return self._round(x, max(self.unit, self.units.get(dtype, 0.0)), narrower)
 
 
 def deviation(samples: Values, center: Values) -> Values:

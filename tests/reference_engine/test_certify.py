@@ -120,3 +120,11 @@ def test_exact_tie_far_from_rounding_is_not_widened() -> None:
     found = certified(lambda x: xp.maximum(2 * x, x + x), FLOAT32, x=0.25)
     assert found.kinks
     assert found.widened is None
+
+
+def test_rounding_to_a_narrower_format_has_its_noise() -> None:
+    """A float64 input that float32 does not hold is rounded on the way through float32."""
+    found = certified(lambda x: xp.astype(x, dtype="float32") * x, x=0.1)
+    assert float(found.noise["y"]) > 2.0**-27 * 0.01
+    held = certified(lambda x: xp.astype(x, dtype="float32") * x, x=0.125)
+    assert float(held.noise["y"]) == 0.0

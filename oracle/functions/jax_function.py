@@ -1,0 +1,180 @@
+"""A user's JAX function as something that can be judged: its arrays, its routes, its value."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path
+
+from oracle.frameworks import jax_arrays as arrays
+from oracle.frameworks.jax_framework import JaxFramework
+from oracle.frameworks.jax_routes import calling_jax
+from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
+from oracle.functions import jax_call
+from oracle.functions.errors import FunctionRaisedError
+from oracle.functions.outputs import coarsest, no_tensor
+from oracle.functions.process import generators_kept
+from oracle.functions.subject import Observed, Pulled
+from oracle.functions.trees import function_name, identifiers
+from oracle.lift.jax_inputs import is_array, own_precision, read_arguments
+from oracle.lift.program import Lifted, Output, Slot
+from reference_engine.program import Program
+from reference_engine.syntax import check_name
+
+
+class JaxFunction:
+    """``function`` at ``inputs``, behind the protocol of a framework.
+
+    Differentiated are all floating-point arrays among the inputs, and in the function itself where it is a
+    pytree. It runs in the caller's own precision mode. ValueError if there are none.
+    """
+
+    name = "jax"
+    routes: tuple[str, ...] = tuple(jax_call.ROUTES)
+    second_order_routes: tuple[str, ...] = tuple(jax_call.SECOND_ORDER_ROUTES)
+    forward_routes: tuple[str, ...] = ("jax.jvp",)
+    dtypes: tuple[str, ...] = JaxFramework.dtypes
+
+    def __init__(self, function: Any, inputs: tuple[Any, ...]) -> None:
+        self.version = version("jax")
+        self.function = function
+        self.label = function_name(function)
+        self.inputs = inputs
+        self.given = read_arguments(function, inputs, {})
+        self.slots: tuple[Slot, ...] = self.given.slots
+        self.fixed: Mapping[str, Any] = {}
+        self.outputs: tuple[Output, ...] = ()
+        self.native = ""
+        if not any(s.differentiable for s in self.slots):
+            msg = f"{self.label} has no floating-point array among its inputs: there is no gradient to check"
+            raise ValueError(msg)
+
+    def operations(self) -> frozenset[str]:
+        """None by name: the function runs as it is."""
+        return frozenset()
+
+    def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The user's structure with other arrays; those in the function itself by keyword."""
+
+        @functools.wraps(self.function, updated=())
+        def structure(*args: Any, **kwargs: Any) -> Any:
+            return args, kwargs
+
+        count = sum(not s.captured for s in self.slots)
+        args, _ = read_arguments(structure, self.inputs, {}).call(arrays[:count])
+        held = [s.name for s in self.slots[count:]]
+        return tuple(args), dict(zip(held, arrays[count:], strict=True))
+
+    def observe(self) -> Observed:
+        """Call the function once."""
+        with self._mode(None):
+            try:
+                result = self.given.call(self.given.leaves)
+            except Exception as error:
+                raise FunctionRaisedError(str(error)) from error
+        pairs = [(p, jnp.asarray(v)) for p, v in tree_flatten_with_path(result)[0] if _is_number(v)]
+        if not any(is_array(v) for v in tree_flatten(result)[0]):
+            raise no_tensor(self.label, result)
+        paths = ["out" + keystr(p) for p, _ in pairs]
+        self.outputs = tuple(
+            Output(
+                n, p, arrays.array(v), jnp.dtype(v.dtype).name, bool(jnp.issubdtype(v.dtype, jnp.floating))
+            )
+            for n, p, (_, v) in zip(identifiers(paths, check_name), paths, pairs, strict=True)
+        )
+        self.native = coarsest(self.slots, self.outputs)
+        return Observed(self.outputs)
+
+    def lift(self) -> Lifted:
+        """The function as a Program."""
+        from oracle.lift.jax_lift import lift_jax  # noqa: PLC0415 - not needed with a spec
+
+        with self._mode(None):
+            return lift_jax(self.function, self.inputs)
+
+    def adopt(self, lifted: Lifted) -> None:
+        """Name outputs alike; both read the arguments alike."""
+        pairs = zip(self.outputs, lifted.outputs, strict=True)
+        self.outputs = tuple(replace(own, name=other.name) for own, other in pairs)
+
+    def cotangent_arrays(self, given: Any) -> list[Array]:
+        """The arrays in a cotangent of the structure that the function returns."""
+        return [np.asarray(v, dtype=np.float64) for v in tree_flatten(given)[0]]
+
+    def value(self, program: Program, point: Point) -> tuple[npt.NDArray[np.generic], ...]:
+        """Output values; of another Program than the function's own, values by JAX's operations."""
+        if program.output_names != tuple(o.name for o in self.outputs):
+            return JaxFramework().value(program, point)
+        with self._mode(point):
+            return tuple(arrays.array(v) for v in self._run(self._at(point)))
+
+    def derivative(self, route: str, program: Program, point: Point) -> Answer:
+        """Derivatives by one first-order route."""
+        return self._follow(route, program, point)
+
+    def second_order(self, route: str, program: Program, point: Point) -> Answer:
+        """Gradient of <VJP, directions> by one second-order route."""
+        return self._follow(route, program, point)
+
+    def _follow(self, route: str, program: Program, point: Point) -> Answer:
+        with self._mode(point):
+            call = jax_call.UserCall(self._run, program, point)
+            if route == self.routes[0]:
+                return jax_call.follow(route, call, self._at(point))
+            with calling_jax():
+                return jax_call.follow(route, call, self._at(point))
+
+    def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
+        """Gradients for the cotangents times each factor, by one pullback."""
+        with self._mode(point):
+            call = jax_call.UserCall(self._run, program, point)
+            return Pulled(tuple(jax_call.pull(call, self._at(point), factors)))
+
+    def flushes_subnormals(self) -> bool:
+        """As JAX's own operations."""
+        return JaxFramework().flushes_subnormals()
+
+    def contract(self, name: str, program: Program, point: Point) -> Sequence[str]:
+        """The promises of a function are asked of :meth:`pull`."""
+        raise NotOfferedError(name)
+
+    def _at(self, point: Point) -> dict[str, Any]:
+        """The function's arrays at the numbers of ``point``, in their own formats or in the point's."""
+        found = {}
+        for slot, own in zip(self.slots, self.given.leaves, strict=True):
+            array = point.inputs[slot.name]
+            if point.dtype == self.native and array is slot.array:
+                found[slot.name] = own
+            else:
+                floating = jnp.issubdtype(own.dtype, jnp.floating)
+                cast = jnp.dtype(point.dtype) if floating and point.dtype != self.native else own.dtype
+                found[slot.name] = jnp.asarray(np.asarray(array).astype(cast))
+        return found
+
+    def _run(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Output arrays of one call."""
+        with generators_kept():  # a route may call more than once; each call draws the same
+            result = self.given.call([given[s.name] for s in self.slots])
+        return tuple(jnp.asarray(v) for v in tree_flatten(result)[0] if _is_number(v))
+
+    @contextmanager
+    def _mode(self, point: Point | None) -> Iterator[None]:
+        """The precision mode of the function, its generators put back afterwards."""
+        wide = point is not None and point.dtype == "float64" and self.native != "float64"
+        mode: AbstractContextManager[Any] = (
+            arrays.sixty_four_bits() if wide else own_precision(self.given.leaves)
+        )
+        with generators_kept(), mode:
+            yield
+
+
+def _is_number(leaf: Any) -> bool:
+    return is_array(leaf) or isinstance(leaf, (bool, int, float))

@@ -1,0 +1,243 @@
+"""A user's torch function as something that can be judged: its tensors, its routes, its value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from oracle.frameworks import torch_tensors as tensors
+from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
+from oracle.frameworks.torch_framework import TorchFramework, one_thread
+from oracle.frameworks.torch_routes import calling_torch
+from oracle.functions import torch_call
+from oracle.functions.errors import ChangesInputError, FunctionRaisedError
+from oracle.functions.outputs import coarsest, no_tensor
+from oracle.functions.process import generators_kept
+from oracle.functions.subject import Observed, Pulled
+from oracle.functions.torch_inputs import (
+    arrays_of,
+    at_numbers,
+    copy_of,
+    is_array,
+    is_tensor,
+    numbers_of,
+    open_container,
+    output_of,
+    slot_of,
+)
+from oracle.functions.torch_state import as_before, modules_in_reach
+from oracle.functions.trees import Tree, argument_names, flatten, function_name, identifiers
+from oracle.lift.program import Lifted, Output, Slot
+from reference_engine.program import Program
+from reference_engine.syntax import check_name
+
+IN_PLACE = "leaf Variable that requires grad is being used in an in-place operation"
+"""What torch says when a function writes into an input."""
+
+
+class TorchFunction:
+    """``function`` at ``inputs``, behind the protocol of a framework.
+
+    Differentiated are the inputs that require a gradient, all floating-point ones if none does, and the
+    parameters of a module that require one. ValueError if there are none.
+    """
+
+    name = "torch"
+    routes: tuple[str, ...] = tuple(torch_call.ROUTES)
+    second_order_routes: tuple[str, ...] = tuple(torch_call.SECOND_ORDER_ROUTES)
+    forward_routes: tuple[str, ...] = ("torch.func.jvp",)
+    dtypes: tuple[str, ...] = TorchFramework.dtypes
+
+    def __init__(self, function: Any, inputs: tuple[Any, ...]) -> None:
+        self.version = version("torch")
+        self.function = function
+        self.label = function_name(function)
+        self.module = function if isinstance(function, torch.nn.Module) else None
+        self.modules = modules_in_reach(function)
+        self.inputs = inputs
+        names = argument_names(self.module.forward if self.module else function, len(inputs))
+        self.trees = [flatten(v, n, is_tensor, open_container) for v, n in zip(inputs, names, strict=True)]
+        self.tensors: dict[str, Any] = {}
+        self.fixed: dict[str, Any] = {}
+        self.slots = self._slots()
+        self.own = self.slots
+        self.outputs: tuple[Output, ...] = ()
+        self.native = ""
+        if not any(s.differentiable for s in self.slots):
+            msg = f"{self.label} has no floating-point tensor among its inputs: there is no gradient to check"
+            raise ValueError(msg)
+
+    def _slots(self) -> tuple[Slot, ...]:
+        arguments = [pair for tree in self.trees for pair in zip(tree.paths, tree.leaves, strict=True)]
+        parameters = [p for p in self.module.named_parameters() if p[1].requires_grad] if self.module else []
+        chosen = any(t.requires_grad for _, t in arguments)
+        names = identifiers([path for path, _ in arguments + parameters], check_name)
+        found = []
+        for k, (name, (path, value)) in enumerate(zip(names, arguments + parameters, strict=True)):
+            captured = k >= len(arguments)
+            real = value.is_floating_point() or value.is_complex()
+            wanted = value.requires_grad if chosen or captured else real
+            self.tensors[name] = value
+            found.append(slot_of(value, name, path, differentiable=wanted, captured=captured))
+        return tuple(found)
+
+    def operations(self) -> frozenset[str]:
+        """None by name: the function runs as it is."""
+        return frozenset()
+
+    def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The user's structure with other arrays; a module's parameters by keyword."""
+        args, start = [], 0
+        for tree in self.trees:
+            args.append(tree.rebuild(arrays[start : start + len(tree.leaves)]))
+            start += len(tree.leaves)
+        names = [s.name for s in self.own[start:]]
+        return tuple(args), dict(zip(names, arrays[start:], strict=True))
+
+    def observe(self) -> Observed:
+        """Call the function once, with inputs that require a gradient."""
+        given = {s.name: copy_of(self.tensors[s.name]) for s in self.slots}
+        for slot in self.slots:
+            given[slot.name].requires_grad_(slot.differentiable)
+        with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
+            try:
+                result = self._call(given, None)
+            except Exception as error:
+                kind = ChangesInputError if IN_PLACE in str(error) else FunctionRaisedError
+                raise kind(str(error)) from error
+            tree = flatten(result, "out", is_tensor, open_container)
+            if not tree.leaves:
+                raise no_tensor(self.label, result)
+            names = identifiers(tree.paths, check_name)
+            self.outputs = tuple(
+                output_of(t, n, p) for t, n, p in zip(tree.leaves, names, tree.paths, strict=True)
+            )
+        self.native = coarsest(self.slots, self.outputs)
+        changed = [s for s in self.slots if not _holds(given[s.name], s.array)]
+        fixed = [s.path for s in changed if not s.differentiable]
+        notes = (f"the function changes {', '.join(fixed)}, which is held fixed",) if fixed else ()
+        return Observed(self.outputs, tuple(s.path for s in changed if s.differentiable), notes)
+
+    def lift(self) -> Lifted:
+        """The function as a Program."""
+        from oracle.lift.torch_lift import lift_torch  # noqa: PLC0415 - not needed with a spec
+
+        return lift_torch(self.function, self.inputs)
+
+    def adopt(self, lifted: Lifted) -> None:
+        """Add the tensors that were found outside, which stay where they are, and name outputs alike."""
+        known = {s.name for s in self.own}
+        found = tuple(s for s in lifted.inputs if s.name not in known)
+        self.slots = (*self.own, *found)
+        self.fixed = {s.name: lifted.captured[s.name] for s in found}
+        pairs = zip(self.outputs, lifted.outputs, strict=True)
+        self.outputs = tuple(replace(own, name=other.name) for own, other in pairs)
+
+    def cotangent_arrays(self, given: Any) -> list[Array]:
+        """The arrays in a cotangent of the user's structure."""
+        tree = flatten(given, "cotangent", is_array, open_container)
+        if not tree.leaves and not isinstance(given, (dict, str)):
+            return [np.asarray(given, dtype=np.float64)]
+        return arrays_of(tree.leaves)
+
+    def value(self, program: Program, point: Point) -> tuple[npt.NDArray[np.generic], ...]:
+        """Output values; of another Program than the function's own, values by torch's operations."""
+        if program.output_names != tuple(o.name for o in self.outputs):
+            return TorchFramework().value(program, point)
+        with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
+            call = self._at(program, point)
+            return tuple(tensors.array(v.detach()) for v in call.run(call.given))
+
+    def derivative(self, route: str, program: Program, point: Point) -> Answer:
+        """Derivatives by one first-order route."""
+        return self._follow(torch_call.ROUTES[route], program, point, offered=route == self.routes[0])
+
+    def second_order(self, route: str, program: Program, point: Point) -> Answer:
+        """Gradient of <VJP, directions> by one second-order route."""
+        return self._follow(torch_call.SECOND_ORDER_ROUTES[route], program, point, offered=False)
+
+    def _follow(self, route: Any, program: Program, point: Point, *, offered: bool) -> Answer:
+        """The answer of a route; torch's refusals count as such where the route need not be ``offered``."""
+        with (
+            self._as_before(),
+            torch.inference_mode(mode=False),
+            torch.enable_grad(),
+            nullcontext() if offered else calling_torch(),
+        ):
+            answer: Answer = route(self._at(program, point))
+            return answer
+
+    def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
+        """Gradients for the cotangents times each factor, through one graph, on one thread."""
+        with (
+            self._as_before(),
+            one_thread(),
+            torch.inference_mode(mode=False),
+            torch.enable_grad(),
+        ):
+            gradients, broken = torch_call.pull(self._at(program, point), factors)
+        return Pulled(tuple(gradients), tuple(broken))
+
+    def flushes_subnormals(self) -> bool:
+        """As torch's own operations."""
+        return TorchFramework().flushes_subnormals()
+
+    def contract(self, name: str, program: Program, point: Point) -> Sequence[str]:
+        """The promises of a function are asked of :meth:`pull`."""
+        raise NotOfferedError(name)
+
+    def _at(self, program: Program, point: Point) -> torch_call.UserCall:
+        """The function with its tensors at the numbers of ``point``."""
+        cast = None if point.dtype == self.native else tensors.DTYPES[point.dtype]
+        given = {}
+        for slot in self.own:
+            own = self.tensors[slot.name]
+            if cast is None and point.inputs[slot.name] is slot.array:
+                given[slot.name] = copy_of(own)
+            else:
+                dtype = cast if cast is not None and own.is_floating_point() else own.dtype
+                given[slot.name] = at_numbers(own, point.inputs[slot.name], dtype)
+        if self.fixed and cast is not None:
+            msg = "captured tensors have one dtype"
+            raise NotOfferedError(msg)
+        state = torch.get_rng_state()
+
+        def run(given: Mapping[str, Any]) -> tuple[Any, ...]:
+            with generators_kept():  # a route may call more than once; each call draws the same
+                torch.set_rng_state(state)
+                return self._tensors(given, cast)
+
+        return torch_call.UserCall(run, program, point, given, self.fixed)
+
+    def _tensors(self, given: Mapping[str, Any], cast: Any) -> tuple[Any, ...]:
+        tree: Tree = flatten(self._call(given, cast), "out", is_tensor, open_container)
+        return tree.leaves
+
+    def _call(self, given: Mapping[str, Any], cast: Any) -> Any:
+        args, parameters = self.arguments([given[s.name] for s in self.own])
+        if self.module is None:
+            return self.function(*args)
+        paths = {s.name: s.path for s in self.own}
+        state = {paths[n]: p for n, p in parameters.items()}
+        for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
+            if name not in state:
+                copy = value.detach().clone()
+                state[name] = copy.to(cast) if cast is not None and copy.is_floating_point() else copy
+        return torch.func.functional_call(self.module, state, args)
+
+    @contextmanager
+    def _as_before(self) -> Iterator[None]:
+        with as_before(self.modules):
+            yield
+
+
+def _holds(tensor: Any, array: npt.NDArray[Any]) -> bool:
+    """Whether a tensor still holds these numbers; NaN equals itself."""
+    return bool(np.array_equal(numbers_of(tensor), array, equal_nan=array.dtype.kind == "f"))

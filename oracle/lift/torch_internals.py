@@ -1,0 +1,78 @@
+"""What lifting needs of torch that has no public name, all in one place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+
+
+def arguments_of(func: Any) -> Any:
+    """The arguments in the schema of an ATen overload."""
+    return func._schema.arguments  # noqa: SLF001
+
+
+def name_of(func: Any) -> str:
+    """The name of an ATen operation without its namespace and overload."""
+    return str(func._schema.name).rpartition("::")[2]  # noqa: SLF001
+
+
+def overload_of(func: Any) -> str:
+    """The name of an overload; that of a form with ``out`` is its functional one's."""
+    return str(func._overloadname).removesuffix("_out").replace("out", "default")  # noqa: SLF001
+
+
+def rank_of(func: Any) -> int:
+    """The rank in the name of an operation: 2 for ``avg_pool2d`` and ``_upsample_bilinear2d_aa``."""
+    return int(next(c for c in reversed(name_of(func)) if c.isdigit()))
+
+
+def address(tensor: Any) -> int:
+    """Where the storage of a tensor is kept; another storage may have it once this one is freed."""
+    return int(tensor.untyped_storage()._cdata)  # noqa: SLF001
+
+
+def sequence_number(node: Any) -> int:
+    """When a node of autograd's graph was made, in its thread."""
+    return int(node._sequence_nr())  # noqa: SLF001
+
+
+def next_sequence_number() -> int:
+    """The number that autograd gives to the next node of its graph."""
+    with torch.enable_grad():
+        probe = torch.zeros((), requires_grad=True).view(1)
+    return sequence_number(probe.grad_fn) + 1
+
+
+def caller(depth: int) -> FrameType | None:
+    """The frame so many calls up."""
+    return sys._getframe(depth + 1)  # noqa: SLF001
+
+
+READ_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001
+"""What ``Tensor.item()`` calls."""
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Let compiled functions run as they were written: a graph of a compiler's is not what was meant."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextmanager
+def without_fused_layers() -> Iterator[None]:
+    """Run a whole LSTM step by step, as it is without oneDNN, so that the recorder sees the steps."""
+    enabled = torch._C._get_mkldnn_enabled()  # noqa: SLF001
+    torch._C._set_mkldnn_enabled(False)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)  # noqa: SLF001
