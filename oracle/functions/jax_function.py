@@ -21,11 +21,11 @@ from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
 from oracle.functions import jax_call
 from oracle.functions.errors import FunctionRaisedError
 from oracle.functions.outputs import coarsest, no_tensor
-from oracle.functions.process import generators_kept
 from oracle.functions.subject import Observed, Pulled
-from oracle.functions.trees import function_name, identifiers
 from oracle.lift.jax_inputs import is_array, own_precision, read_arguments
+from oracle.lift.process import generators_kept
 from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.trees import function_name, identifiers
 from reference_engine.program import Program
 from reference_engine.syntax import check_name
 

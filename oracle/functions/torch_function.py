@@ -19,9 +19,10 @@ from oracle.frameworks.torch_routes import calling_torch
 from oracle.functions import torch_call
 from oracle.functions.errors import ChangesInputError, FunctionRaisedError
 from oracle.functions.outputs import coarsest, no_tensor
-from oracle.functions.process import generators_kept
 from oracle.functions.subject import Observed, Pulled
-from oracle.functions.torch_inputs import (
+from oracle.lift.process import generators_kept
+from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.torch_inputs import (
     arrays_of,
     at_numbers,
     copy_of,
@@ -32,9 +33,8 @@ from oracle.functions.torch_inputs import (
     output_of,
     slot_of,
 )
-from oracle.functions.torch_state import as_before, modules_in_reach
-from oracle.functions.trees import Tree, argument_names, flatten, function_name, identifiers
-from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.torch_state import as_before, modules_in_reach
+from oracle.lift.trees import Tree, argument_names, flatten, function_name, identifiers
 from reference_engine.program import Program
 from reference_engine.syntax import check_name
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from oracle.functions.torch_inputs import copy_of, dtype_name, is_tensor, open_container, slot_of
-from oracle.functions.torch_state import as_before, modules_in_reach
-from oracle.functions.trees import Tree, argument_names, flatten, identifiers
 from oracle.lift.program import Lifted, Output, Slot
 from oracle.lift.torch_boundary import functions_marked, watched
+from oracle.lift.torch_inputs import copy_of, dtype_name, is_tensor, open_container, slot_of
 from oracle.lift.torch_internals import eagerly, next_sequence_number, sequence_number, without_fused_layers
 from oracle.lift.torch_memory import exact
 from oracle.lift.torch_recorder import UNLINKED, Recorder
+from oracle.lift.torch_state import as_before, modules_in_reach
+from oracle.lift.trees import Tree, argument_names, flatten, identifiers
 from reference_engine.program import Kind, TensorType
 from reference_engine.syntax import check_name
 from reference_engine.trace import Builder, Tensor, building, constant

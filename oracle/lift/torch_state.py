@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from oracle.functions.process import generators_kept
+from oracle.lift.process import generators_kept
 
 
 def modules_in_reach(function: Any) -> tuple[Any, ...]:

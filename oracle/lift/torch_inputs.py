@@ -12,8 +12,8 @@ from torch.utils import _pytree
 
 from oracle.frameworks import torch_tensors as tensors
 from oracle.frameworks.protocol import Array
-from oracle.functions.trees import Children
 from oracle.lift.program import Output, Slot
+from oracle.lift.trees import Children
 
 NAMES = {dtype: name for name, dtype in tensors.DTYPES.items()}
 """Names of the dtypes that are judged."""
