@@ -43,6 +43,12 @@ def test_judge_does_no_input_or_output() -> None:
     assert [i for i in imports("oracle/judge") if i[1].startswith(banned)] == []
 
 
+def test_lifting_does_not_know_who_lifts() -> None:
+    """Functions become Programs without a thought of routes, runs or reports."""
+    banned = ("oracle.functions", "oracle.execution", "oracle.report", "oracle.judge")
+    assert [i for i in imports("oracle/lift") if i[1].startswith(banned)] == []
+
+
 def test_frameworks_are_imported_at_the_edge() -> None:
     """Torch and JAX belong to the folders that adapt and lift them."""
     edge = (
