@@ -34,21 +34,6 @@ def accumulate(old: Tensor | None, new: Tensor | None) -> Tensor | None:
     return old + new
 
 
-def is_lowered(program: Program) -> bool:
-    """Whether every node is a primitive with operands of its own shape."""
-    return all(n.attr("lowered") or n.op in {"input", "constant"} or _is_core(program, i) for i, n in program)
-
-
-def _is_core(program: Program, index: int) -> bool:
-    node = program.nodes[index]
-    operation = lookup(node.op)
-    if not isinstance(operation, Primitive):
-        return False
-    if operation.elementwise:
-        return all(program.nodes[i].type.shape == node.type.shape for i in node.inputs)
-    return True
-
-
 @lru_cache(maxsize=1024)
 def lower(program: Program) -> Program:
     """The same function in primitives only, with explicit broadcasting and shared subexpressions.

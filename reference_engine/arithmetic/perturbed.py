@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from flint import arb
 
 from reference_engine.arithmetic import (
     Contraction,
@@ -299,8 +298,3 @@ def deviation(samples: Values, center: Values) -> Values:
     with np.errstate(all="ignore"):
         spread = np.abs(samples - center)
     return np.asarray(np.where(np.isnan(spread), np.inf, spread).max(axis=0))
-
-
-def is_exactly(value: arb, number: float) -> bool:
-    """Whether a ball is exactly this float."""
-    return bool(value.is_exact() and value == arb(number))
