@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from oracle.lift.aten import Call, NoLoweringError, lowers, real
+from oracle.lift.aten import Call, lowers, real
 from oracle.lift.torch_memory import exact
 from reference_engine.trace import Tensor, constant, xp
 
@@ -97,11 +96,55 @@ def _erfcx(call: Call) -> Any:
     return xp.exp(x * x) * xp.erfc(x)
 
 
+def _named(aten: str, ours: str) -> None:
+    @lowers(aten)
+    def lower(call: Call) -> Any:
+        return getattr(xp, ours)(call["self"] if "self" in call.raw else call["x"])
+
+
+for _aten, _ours in {
+    "i0": "i0", "special_i0e": "i0e", "special_i1": "i1", "special_i1e": "i1e",
+    "special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1",
+    "special_modified_bessel_k0": "k0", "special_modified_bessel_k1": "k1",
+    "special_scaled_modified_bessel_k0": "k0e", "special_scaled_modified_bessel_k1": "k1e",
+    "special_bessel_j0": "j0", "special_bessel_j1": "j1",
+    "special_bessel_y0": "y0", "special_bessel_y1": "y1",
+}.items():  # fmt: skip
+    _named(_aten, _ours)
+
+
+@lowers("special_spherical_bessel_j0")
+def _spherical(call: Call) -> Any:
+    """sin(x)/x, 1 at 0."""
+    x = call["x"]
+    return xp.where(x == 0, 1, xp.sin(x) / x)
+
+
+@lowers("igamma")
+def _igamma(call: Call) -> Any:
+    return xp.gammainc(call["self"], call["other"])
+
+
+@lowers("igammac")
+def _igammac(call: Call) -> Any:
+    return xp.gammaincc(call["self"], call["other"])
+
+
 @lowers("special_zeta")
 def _zeta(call: Call) -> Any:
-    """Hurwitz zeta for integers s above 1: psi^(s - 1)(q) (-1)^s / (s - 1)!."""
-    order = call.raw["self"]
-    if not isinstance(order, (int, float)) or order != int(order) or order < 2:
-        raise NoLoweringError("for an order that is no integer number")  # noqa: EM101
-    n = int(order)
-    return xp.polygamma(n - 1, call["other"]) * (-1) ** n / math.factorial(n - 1)
+    return xp.zeta(call["self"], call["other"])
+
+
+@lowers("_standard_gamma")
+def _standard_gamma(call: Call) -> Any:
+    """What was drawn, as a function of the parameter."""
+    a = call["self"]
+    return xp.gamma_sample(a, xp.stop_gradient(a), constant(exact(call.result)))
+
+
+@lowers("nextafter")
+def _nextafter(call: Call) -> Any:
+    """One step of fixed length from the first operand towards the second; where they meet it jumps."""
+    x, towards = call["self"], call["other"]
+    step = np.abs(exact(call.result) - exact(call.raw["self"]))
+    return x + constant(step) * xp.sign(towards - x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reference_engine.composites import (
     activations,
+    bessel,
     classification,
     convolution,
     elementary,
@@ -24,6 +25,7 @@ from reference_engine.composites import (
 
 __all__ = [
     "activations",
+    "bessel",
     "classification",
     "convolution",
     "elementary",

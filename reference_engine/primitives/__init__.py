@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from reference_engine.primitives import (
     arithmetic,
+    bessel,
     contraction,
     elementary,
+    incomplete,
     indexing,
     linalg,
     ordering,
     reduction,
+    sampling,
     selection,
     shaping,
     special,
     spectral,
+    zeta,
 )
 
 __all__ = [
     "arithmetic",
+    "bessel",
     "contraction",
     "elementary",
+    "incomplete",
     "indexing",
     "linalg",
     "ordering",
     "reduction",
+    "sampling",
     "selection",
     "shaping",
     "special",
     "spectral",
+    "zeta",
 ]

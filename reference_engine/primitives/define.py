@@ -19,6 +19,9 @@ Partial = Callable[..., Tensor]
 
 def broadcast_shapes(name: str, types: Sequence[TensorType]) -> tuple[int, ...]:
     """The common shape by numpy's rule, or a ProgramError that names the shapes."""
+    first = types[0].shape
+    if all(t.shape == first for t in types):
+        return first
     try:
         return tuple(int(n) for n in np.broadcast_shapes(*(t.shape for t in types)))
     except ValueError:
@@ -65,15 +68,18 @@ def elementwise(
     kinks: tuple[float, ...] = (),
     poles: tuple[float, ...] = (),
     attrs: Mapping[str, Attr] | None = None,
+    operands: Sequence[str] = (),
     integer: bool = False,
     family: str = "elementwise",
     internal: bool = False,
 ) -> None:
     """Register an elementwise function of as many real operands as ``partials``.
 
-    ``integer`` functions keep integer operands integer; the others make them real.
+    ``operands`` are their names, x or x1, x2... by default. ``integer`` functions keep integer operands
+    integer; the others make them real.
     """
-    operands = ["x"] if len(partials) == 1 else [f"x{i + 1}" for i in range(len(partials))]
+    numbered = ["x"] if len(partials) == 1 else [f"x{i + 1}" for i in range(len(partials))]
+    names = list(operands) or numbered
 
     def infer(types: Sequence[TensorType], _: Mapping[str, Attr]) -> TensorType:
         kind: Kind = "int" if integer and all(t.kind == "int" for t in types) else "real"
@@ -97,7 +103,7 @@ def elementwise(
             name,
             family,
             prototype(
-                name, operands, attrs or {}, describe(definition, derivative, not_differentiable, conventions)
+                name, names, attrs or {}, describe(definition, derivative, not_differentiable, conventions)
             ),
             infer=infer,
             evaluate=evaluate,

@@ -42,6 +42,16 @@ ELEMENTWISE = {
     if isinstance(op, Primitive) and op.elementwise and op.domains and name != "polygamma"
 } | {
     "abs": [Sample({"x": X})],
+    **{
+        name: [Sample({"x": POSITIVE[0]}, {"n": n}) for n in (0, 1, 3)]
+        for name in ("bessel_i", "bessel_ie", "bessel_k", "bessel_ke", "bessel_j", "bessel_y")
+    },
+    **{name: [Sample({"x": 3 * X})] for name in ("i0", "i1", "i0e", "i1e", "j0", "j1")},
+    **{name: [Sample({"x": 3 * POSITIVE})] for name in ("k0", "k1", "k0e", "k1e", "y0", "y1")},
+    "betainc_derivative": [
+        Sample({"a": POSITIVE[0, :2], "b": POSITIVE[1, :2], "x": np.array([0.3, 0.8])}, {"n": n, "m": m})
+        for n, m in ((1, 0), (0, 1), (1, 1))
+    ],
     "clip": [
         Sample({"x": X, "min": np.array(-0.4), "max": np.array(0.6)}),
         Sample({"x": X, "max": SHORT}),
@@ -51,6 +61,7 @@ ELEMENTWISE = {
     "e": [Sample()],
     "exp2": [Sample({"x": X})],
     "floor_divide": [Sample({"x1": X, "x2": POSITIVE[0]})],
+    "gammainc_derivative": [Sample({"a": POSITIVE[0], "x": POSITIVE[1]}, {"n": n}) for n in (1, 2)],
     "hypot": [Sample({"x1": X, "x2": Y[0]})],
     "log10": [Sample({"x": POSITIVE})],
     "log2": [Sample({"x": POSITIVE})],
@@ -71,6 +82,7 @@ ELEMENTWISE = {
     "select": [Sample({"condition": MASK, "x1": X, "x2": Y})],
     "square": [Sample({"x": X})],
     "where": [Sample({"condition": MASK, "x1": X, "x2": SHORT})],
+    "zeta_derivative": [Sample({"s": POSITIVE[0] + 1, "q": POSITIVE[1]}, {"n": n}) for n in (1, 2)],
 }
 
 MOVING = {
