@@ -6,13 +6,14 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from oracle.cases import load_cases
+from oracle.cases import Code, load_cases
 from oracle.execution.events import Event, RunFinished
 from oracle.execution.execute import Plan, execute, never
 from oracle.execution.plan import DEFAULT_TIMEOUT, Settings, chosen, usable_cores
 from oracle.execution.record import LoadProblem, Run
 from oracle.frameworks import registry
 from oracle.frameworks.protocol import Framework
+from oracle.functions.entry import examine_case
 
 __all__ = ["NothingToRunError", "Run", "make_plan", "run"]
 
@@ -63,9 +64,17 @@ def run(
 
 
 def make_plan(
-    paths: Iterable[Path], settings: Settings, *, keyword: str = "", workers: int | None = None
+    paths: Iterable[Path],
+    settings: Settings,
+    *,
+    keyword: str = "",
+    workers: int | None = None,
+    code: Code = "imported",
 ) -> Plan:
-    """Load the cases and find the frameworks. NothingToRunError or KeywordError if nothing is left to run."""
+    """Load the cases and find the frameworks. NothingToRunError or KeywordError if nothing is left to run.
+
+    ``code="refused"`` is for cases of others: a file that names functions to import is not read then.
+    """
     available, missing = registry.available(settings.frameworks)
     reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
     if settings.frameworks is not None and missing:
@@ -73,7 +82,7 @@ def make_plan(
     if not available:
         raise NothingToRunError(f"no framework to check ({reasons})")
     _check_routes(settings, available)
-    cases, errors = load_cases(paths)
+    cases, errors = load_cases(paths, code)
     problems = tuple(LoadProblem(str(e.path), e.line or None, e.column or None, e.message) for e in errors)
     left = chosen(cases, settings, keyword)
     if not left and not problems:
@@ -88,6 +97,7 @@ def make_plan(
         workers=workers or usable_cores(),
         skipped=missing,
         problems=problems,
+        examine=examine_case,
     )
 
 

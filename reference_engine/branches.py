@@ -82,9 +82,12 @@ def escapes(
         if earlier:
             found[index] = min(earlier)
         elif node.type.kind == "real" and node.inputs and values[index].dtype == object:
+            divides = node.op in {"divide", "reciprocal"}
             finite = np.isfinite(samples[index])
+            if finite.all() and not divides:
+                continue
             torn = finite.any(axis=0) & ~finite.all(axis=0)
-            if node.op in {"divide", "reciprocal"}:
+            if divides:
                 below = node.inputs[-1]
                 center = np.abs(midpoints(values[below]))
                 torn |= (center > 0) & (center <= MARGIN * _noise(below, values, samples, scale))

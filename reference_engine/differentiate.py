@@ -68,23 +68,6 @@ def lower(program: Program) -> Program:
     )
 
 
-def _replay(program: Program, builder: Builder) -> list[Tensor]:
-    tensors: list[Tensor] = []
-    for _, node in program:
-        builder.origin, builder.line = node.origin, node.line
-        tensors.append(
-            builder.add(
-                node.op,
-                [tensors[i].index for i in node.inputs],
-                node.type,
-                node.attributes,
-                output=node.output,
-                name=node.name,
-            )
-        )
-    return tensors
-
-
 def _wrt(program: Program, names: Sequence[str]) -> dict[str, int]:
     nodes = dict(zip(program.input_names, program.inputs, strict=True))
     for name in names:
@@ -207,7 +190,7 @@ def vjp(program: Program, wrt: tuple[str, ...]) -> Program:
     program = lower(program)
     builder = Builder(surface=False)
     with building(builder):
-        tensors = _replay(program, builder)
+        tensors = builder.adopt(program)
         count = len(builder.nodes)
         seeds, cotangents = _add_seeds(program, builder, tensors)
         where = {name: tensors[i].index for name, i in _wrt(program, wrt).items()}
@@ -225,7 +208,7 @@ def vjp_with_cotangents(program: Program, wrt: tuple[str, ...]) -> tuple[Program
     program = lower(program)
     builder = Builder(surface=False)
     with building(builder):
-        tensors = _replay(program, builder)
+        tensors = builder.adopt(program)
         count = len(builder.nodes)
         seeds, inputs = _add_seeds(program, builder, tensors)
         where = {name: tensors[i].index for name, i in _wrt(program, wrt).items()}
@@ -247,7 +230,7 @@ def jvp(program: Program, wrt: tuple[str, ...]) -> Program:
     program = lower(program)
     builder = Builder(surface=False)
     with building(builder):
-        tensors = _replay(program, builder)
+        tensors = builder.adopt(program)
         count = len(builder.nodes)
         where = {name: tensors[i].index for name, i in _wrt(program, wrt).items()}
         seeds = {name: builder.input(TANGENT + name, builder.nodes[i].type) for name, i in where.items()}
@@ -278,7 +261,7 @@ def second_order(program: Program, wrt: tuple[str, ...]) -> Program:
     first = vjp(program, wrt)
     builder = Builder(surface=False)
     with building(builder):
-        tensors = _replay(first, builder)
+        tensors = builder.adopt(first)
         inputs = [tensors[i] for i in first.inputs]
         primal = [tensors[i] for i in first.outputs[: -len(wrt)]]
         total: Tensor | None = None

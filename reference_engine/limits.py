@@ -8,7 +8,7 @@ below any curvature that float64 inputs can have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -17,9 +17,9 @@ from flint import arb, fmpz
 
 from reference_engine.arithmetic import Values
 from reference_engine.arithmetic.balls import Balls, hull, plain, precision
-from reference_engine.certify import ball_inputs
+from reference_engine.ball_values import ball_inputs
 from reference_engine.evaluate import differentiated, evaluate
-from reference_engine.program import Program
+from reference_engine.program import Node, Program
 
 LADDER = ((200, 1024), (400, 2048), (800, 4096))
 """Distances as powers of two, and the working bits that resolve them also after a cancellation of second
@@ -64,9 +64,28 @@ def limit(
     """Evaluate a derivative Program on the way to ``inputs`` along ``direction`` (float64, by input name).
 
     ``here`` holds the enclosures at the point itself, ``derivatives`` names the outputs that are
-    derivatives; the other real outputs are values and must be continuous.
+    derivatives; the other real outputs are values and must be continuous. What ``stop_gradient`` gives is a
+    constant by declaration, so it keeps on the way what it is at the point: the larger of x and
+    stop_gradient(x) has a kink. Where the function then jumps or has no value it moves along:
+    where(x >= stop_gradient(x), x, 0) is x.
     """
-    rungs = [_rung(program, inputs, direction, exponent, bits) for exponent, bits in LADDER]
+    if any(node.op == "stop_gradient" for node in program.nodes):
+        found = _limit(program, inputs, direction, here, derivatives, held=True)
+        if found.approach is not Approach.OUTSIDE and not found.jumps:
+            return found
+    return _limit(program, inputs, direction, here, derivatives, held=False)
+
+
+def _limit(
+    program: Program,
+    inputs: Mapping[str, Values],
+    direction: Mapping[str, Values],
+    here: Mapping[str, Values],
+    derivatives: Sequence[str],
+    *,
+    held: bool,
+) -> Limit:
+    rungs = [_rung(program, inputs, direction, exponent, bits, held=held) for exponent, bits in LADDER]
     last = rungs[-1]
     if any(not plain(v).is_finite() for name in last for v in last[name].ravel()):
         smooth = all(
@@ -86,7 +105,13 @@ def limit(
 
 
 def _rung(
-    program: Program, inputs: Mapping[str, Values], direction: Mapping[str, Values], exponent: int, bits: int
+    program: Program,
+    inputs: Mapping[str, Values],
+    direction: Mapping[str, Values],
+    exponent: int,
+    bits: int,
+    *,
+    held: bool,
 ) -> dict[str, Values]:
     step = arb(fmpz(1)) / arb(fmpz(2) ** exponent)
     with precision(bits):
@@ -97,12 +122,29 @@ def _rung(
             shifted.ravel()[:] = flat
             moved[name] = shifted
         active = differentiated(program, list(direction))
-        values = evaluate(program, moved, Balls(active=active, resolve_ties=True))
+        arithmetic = Balls(active=active, resolve_ties=True)
+        stops = [i for i, node in program if held and node.op == "stop_gradient"]
+        if stops:
+            here = evaluate(program, ball_inputs(program, inputs), Balls(active=active, resolve_ties=True))
+            arithmetic = Holding(active=active, resolve_ties=True, held={i: here[i] for i in stops})
+        values = evaluate(program, moved, arithmetic)
         return {
             n: values[i]
             for i, n in zip(program.outputs, program.output_names, strict=True)
             if program.nodes[i].type.kind == "real"
         }
+
+
+@dataclass
+class Holding(Balls):
+    """Balls in which some nodes have the values of another evaluation."""
+
+    held: Mapping[int, Values] = field(default_factory=dict)
+
+    def enter(self, index: int, node: Node) -> Values | None:
+        """The held value of a node that has one."""
+        super().enter(index, node)
+        return self.held.get(index)
 
 
 def _pole(rungs: Sequence[Mapping[str, Values]], derivatives: Sequence[str]) -> bool:

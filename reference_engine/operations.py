@@ -96,6 +96,15 @@ class Operation:
             for p in inspect.signature(self.prototype).parameters.values()
         )
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether every parameter is one tensor."""
+        return all(p.slot == "one" for p in self.parameters)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Parameter]:
+        return {p.name: p for p in self.parameters}
+
     @property
     def documentation(self) -> str:
         """The description with its fixed headings."""
@@ -115,8 +124,8 @@ class Operation:
         if len(args) > len(params):
             msg = f"{self.name} takes {len(params)} arguments ({self.signature}), found {len(args)}"
             raise ProgramError(msg)
-        bound = dict(zip((p.name for p in params), args, strict=False))
-        known = {p.name for p in params}
+        known = self._by_name
+        bound = dict(zip(known, args, strict=False))
         for key, value in kwargs.items():
             if key not in known:
                 close = difflib.get_close_matches(key, known, 1)
@@ -127,13 +136,14 @@ class Operation:
                 msg = f"{self.name} got argument {key!r} twice"
                 raise ProgramError(msg)
             bound[key] = value
-        for p in params:
-            if p.name not in bound:
-                if p.required:
-                    msg = f"{self.name} needs argument {p.name!r}; expected {self.signature}"
-                    raise ProgramError(msg)
-                bound[p.name] = None if p.default is inspect.Parameter.empty else p.default
-        return {p.name: bound[p.name] for p in params}
+        if len(bound) < len(params):
+            for p in params:
+                if p.name not in bound:
+                    if p.required:
+                        msg = f"{self.name} needs argument {p.name!r}; expected {self.signature}"
+                        raise ProgramError(msg)
+                    bound[p.name] = None if p.default is inspect.Parameter.empty else p.default
+        return {name: bound[name] for name in known} if kwargs else bound
 
 
 @dataclass(frozen=True)

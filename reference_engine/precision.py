@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -48,22 +47,14 @@ class Precision:
         """The largest finite number."""
         return (2.0 - 2.0 ** (1 - self.bits)) * 2.0**self.max_exponent
 
-    @cached_property
-    def _limit(self) -> arb:
-        return arb(self.largest)
-
     def holds(self, value: arb) -> bool:
         """Whether a ball is exactly one number of this format, zero or normal."""
-        if not value.is_exact():
+        if not value.is_exact() or value.bits() > self.bits:
             return False
-        if value.is_zero():
+        size = abs(float(value))  # without a rounding, unless it leaves the range of float64
+        if self.smallest_normal <= size <= self.largest:
             return True
-        if not value.is_finite():
-            return True
-        mantissa, exponent = (int(v) for v in value.man_exp())
-        length = abs(mantissa).bit_length()
-        top = exponent + length - 1
-        return length <= self.bits and self.min_exponent <= top <= self.max_exponent
+        return bool(value.is_zero()) or not value.is_finite()
 
     def round(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Float64 values rounded to this format, to nearest, ties to even; overflow becomes infinite.

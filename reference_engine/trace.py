@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_engine.operations import Composite, Operation, Primitive, lookup
+from reference_engine.operations import OPERATIONS, Composite, Operation, Primitive, lookup
 from reference_engine.program import (
     Attr,
     FrozenArray,
@@ -45,7 +45,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.origin: int | None = None
         self.line: int | None = None
-        self._known: dict[tuple[Node, int | None], int] = {}
+        self._known: dict[tuple[object, ...], int] = {}
 
     def add(
         self,
@@ -58,17 +58,24 @@ class Builder:
         name: str | None = None,
     ) -> Tensor:
         """Append a node, or return the equal one that is already there."""
-        items = tuple(sorted((attrs or {}).items()))
-        node = Node(op, tuple(inputs), type_, items, output, name, self.line, self.origin)
-        share = op != "input" and not self.surface
-        key = (node, self.origin if op in CHOOSING else None)
-        if share and key in self._known:
-            return Tensor(self, self._known[key])
-        self.nodes.append(node)
-        index = len(self.nodes) - 1
-        if share:
-            self._known[key] = index
-        return Tensor(self, index)
+        items = tuple(sorted(attrs.items())) if attrs else ()
+        before = tuple(inputs)
+        if not self.surface and op != "input":
+            key = _key(op, before, type_, items, output, self.origin)
+            index = self._known.setdefault(key, len(self.nodes))
+            if index < len(self.nodes):
+                return Tensor(self, index)
+        self.nodes.append(Node(op, before, type_, items, output, name, self.line, self.origin))
+        return Tensor(self, len(self.nodes) - 1)
+
+    def adopt(self, program: Program) -> list[Tensor]:
+        """Start with all nodes of a lowered Program, in their places. The builder must be empty."""
+        assert not self.nodes
+        for index, n in enumerate(program.nodes):
+            if n.op != "input":
+                self._known[_key(n.op, n.inputs, n.type, n.attrs, n.output, n.origin)] = index
+        self.nodes.extend(program.nodes)
+        return [Tensor(self, i) for i in range(len(self.nodes))]
 
     def input(self, name: str, type_: TensorType) -> Tensor:
         """A new input."""
@@ -95,14 +102,28 @@ class Builder:
         nodes = []
         for old in order:
             n = self.nodes[old]
-            moved = tuple(new[i] for i in n.inputs)
-            nodes.append(Node(n.op, moved, n.type, n.attrs, n.output, n.name, n.line, n.origin))
+            moved = tuple([new[i] for i in n.inputs])
+            if moved != n.inputs:
+                n = Node(n.op, moved, n.type, n.attrs, n.output, n.name, n.line, n.origin)
+            nodes.append(n)
         return Program(
             tuple(nodes),
             tuple(new[t.index] for t in inputs),
             tuple(new[t.index] for t in outputs),
             tuple(names),
         )
+
+
+def _key(
+    op: str,
+    inputs: tuple[int, ...],
+    type_: TensorType,
+    attrs: tuple[tuple[str, Attr], ...],
+    output: int,
+    origin: int | None,
+) -> tuple[object, ...]:
+    """What two nodes have in common that are one."""
+    return op, inputs, type_.shape, type_.kind, attrs, output, origin if op in CHOOSING else None
 
 
 def _operator(name: str) -> Callable[[Tensor, Any], Tensor]:
@@ -122,27 +143,15 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
 class Tensor:
     """A value inside a Program under construction; behaves like an Array API array without data."""
 
-    __slots__ = ("builder", "index")
+    __slots__ = ("builder", "index", "kind", "shape", "type")
     __array_ufunc__ = None
 
     def __init__(self, builder: Builder, index: int) -> None:
         self.builder = builder
         self.index = index
-
-    @property
-    def type(self) -> TensorType:
-        """Shape and kind."""
-        return self.builder.nodes[self.index].type
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Extent of each axis."""
-        return self.type.shape
-
-    @property
-    def kind(self) -> Kind:
-        """real, int or bool."""
-        return self.type.kind
+        self.type: TensorType = builder.nodes[index].type
+        self.shape: tuple[int, ...] = self.type.shape
+        self.kind: Kind = self.type.kind
 
     @property
     def ndim(self) -> int:
@@ -271,8 +280,13 @@ def as_tensor(value: Any) -> Tensor:
     return constant(value)
 
 
+_FROZEN = frozenset({type(None), bool, int, float, str, Fraction, FrozenArray})
+
+
 def freeze(value: Any, where: str) -> Attr:
     """An attribute value in hashable form."""
+    if type(value) in _FROZEN:
+        return value
     match value:
         case list() | tuple():
             return tuple(freeze(v, where) for v in value)
@@ -383,9 +397,14 @@ def _composite_types(
 
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     """Apply the operation ``name``; a Tensor, or a tuple of them for a several-valued operation."""
-    operation = lookup(name)
-    operands, layout, attrs = split_arguments(operation, operation.bind(args, kwargs))
+    operation = OPERATIONS.get(name) or lookup(name)
     builder = _CURRENT.get()
+    if not kwargs and not builder.surface and operation.plain and len(args) == len(operation.parameters):
+        operands = [a if type(a) is Tensor else as_tensor(a) for a in args]
+        if type(operation) is Primitive:
+            return _apply_core(builder, operation, operands, {})
+        return operation.prototype(*operands)
+    operands, layout, attrs = split_arguments(operation, operation.bind(args, kwargs))
     if not builder.surface:
         if isinstance(operation, Composite):
             return operation.prototype(**join_arguments(operation, operands, layout, attrs))
@@ -406,7 +425,7 @@ def _apply_core(
     builder: Builder, operation: Primitive, operands: Sequence[Tensor], attrs: Mapping[str, Attr]
 ) -> Tensor:
     out = operation.infer([t.type for t in operands], attrs)
-    if operation.elementwise:
+    if operation.elementwise and any(t.kind != "real" or t.shape != out.shape for t in operands):
         kind: Kind = "real" if out.kind == "real" or any(t.kind == "real" for t in operands) else out.kind
         operands = [broadcast(promote(t, operation, kind), out.shape) for t in operands]
     return builder.add(operation.name, [t.index for t in operands], out, attrs)

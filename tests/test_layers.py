@@ -60,3 +60,9 @@ def test_frameworks_are_imported_at_the_edge() -> None:
     outside = [i for i in imports("oracle") if i[1].partition(".")[0] in FRAMEWORKS]
     assert [i for i in outside if not i[0].startswith(edge)] == []
     assert outside != []
+
+
+def test_blame_is_decided_before_anything_runs_or_reports() -> None:
+    """Who is to blame is asked of operations, whoever ran them: cases and functions both use it."""
+    banned = ("oracle.execution", "oracle.functions", "oracle.report", "oracle.cases", "oracle.lift")
+    assert [i for i in imports("oracle/culprit") if i[1].startswith(banned)] == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from oracle.cases.errors import CaseError
+from oracle.cases.implementations import Code
 from oracle.cases.load import load_case, load_cases, read_case
-from oracle.cases.model import Case, CaseInput, KnownFinding
+from oracle.cases.model import Case, CaseInput, Implementation, KnownFinding
 from oracle.cases.schema import case_schema
 from oracle.cases.values import Written, WrittenArray
 
@@ -12,6 +13,8 @@ __all__ = [
     "Case",
     "CaseError",
     "CaseInput",
+    "Code",
+    "Implementation",
     "KnownFinding",
     "Written",
     "WrittenArray",

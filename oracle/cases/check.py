@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _TEXT_KEYS = frozenset(
         "argument",
         "reason",
         "frameworks",
+        "implementations",
         "routes",
         "tags",
     }
@@ -60,7 +62,8 @@ def data(node: Node, key: str = "") -> Any:
     """Plain Python values: plain scalars as numbers, truth values or None where they look so."""
     match node:
         case Fields(entries=entries):
-            return {k.text: data(value, k.text) for k, value in entries}
+            whole = key == "implementations"  # its keys are frameworks, and each value is a text
+            return {k.text: data(value, key if whole else k.text) for k, value in entries}
         case Items(items=items):
             return [data(item, key) for item in items]
         case Scalar(text=text, style=style):
@@ -93,6 +96,11 @@ def _case_error(path: Path, root: Fields, item: Any) -> CaseError:
             return CaseError(path, line, column, f"found {describe(node)}", "a list of two numbers")
         case "missing":
             return CaseError(path, line, column, f"the key {location[-1]!r} is missing")
+        case "literal_error" if key is not None and location[-1] == "[key]":
+            known = item["ctx"]["expected"].replace(" or ", ", ")
+            hint = did_you_mean(key.text, re.findall(r"\w+", known))
+            found = f"unknown key {key.text!r}"
+            return CaseError(path, key.line, key.column, found, "" if hint else f"one of {known}", hint)
         case "literal_error" | "enum":
             expected = item["ctx"]["expected"]
             options = [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]

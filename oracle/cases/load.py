@@ -9,6 +9,7 @@ from pathlib import Path
 from oracle.cases.check import check
 from oracle.cases.document import Fields, Node, Scalar, describe, read_document, read_file
 from oracle.cases.errors import CaseError, did_you_mean
+from oracle.cases.implementations import Code, read_implementations
 from oracle.cases.inputs import read_input
 from oracle.cases.model import Case, CaseInput, CaseModel, KnownFinding
 from oracle.cases.values import Array, WrittenArray, read_array, read_written
@@ -21,8 +22,11 @@ LIBRARY = "cases"
 """A folder of this name is the root that case names start from, wherever inside it a run begins."""
 
 
-def load_cases(paths: Iterable[Path]) -> tuple[list[Case], list[CaseError]]:
-    """All cases of files and folders (searched for *.yaml and *.yml in order), and what could not be read."""
+def load_cases(paths: Iterable[Path], code: Code = "imported") -> tuple[list[Case], list[CaseError]]:
+    """All cases of files and folders (searched for *.yaml and *.yml in order), and what could not be read.
+
+    With ``code="refused"`` a file that names code to import is among the latter.
+    """
     cases: dict[str, Case] = {}
     errors: list[CaseError] = []
     seen: set[Path] = set()
@@ -38,7 +42,7 @@ def load_cases(paths: Iterable[Path]) -> tuple[list[Case], list[CaseError]]:
                 continue
             seen.add(path.resolve())
             try:
-                case = load_case(path, root)
+                case = load_case(path, root, code)
             except CaseError as error:
                 errors.append(error)
                 continue
@@ -80,15 +84,16 @@ def find_files(path: Path) -> list[Path]:
     return sorted(files)
 
 
-def load_case(path: Path, root: Path) -> Case:
+def load_case(path: Path, root: Path, code: Code = "imported") -> Case:
     """The case in a file, named by its path below ``root``; CaseError if it cannot be right."""
-    return read_case(path, read_file(path), _name(path, root))
+    return read_case(path, read_file(path), _name(path, root), code)
 
 
-def read_case(path: Path, text: str, name: str) -> Case:
+def read_case(path: Path, text: str, name: str, code: Code = "imported") -> Case:
     """The case in a text; ``path`` is only where errors say they are."""
     document = read_document(path, text)
     model = check(path, document)
+    implementations = read_implementations(path, document, code)
     inputs = _inputs(path, document, model)
     program, line = _program(path, text, document, inputs)
     values, gradient = _expect(path, document, program, inputs)
@@ -120,6 +125,7 @@ def read_case(path: Path, text: str, name: str) -> Case:
         contract=tuple(model.contract),
         timeout=model.timeout,
         tags=tuple(model.tags),
+        implementations=implementations,
     )
 
 

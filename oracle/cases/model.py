@@ -20,7 +20,7 @@ from reference_engine.program import Kind, Program
 
 Precision = Literal["float64", "float32", "bfloat16", "float16"]
 
-NOT_YET = ("for_all", "implementations")
+NOT_YET = ("for_all",)
 """Keys of the format that this version knows and does not read."""
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -88,6 +88,14 @@ class KnownModel(_Model):
         return value
 
 
+Owner = Literal["torch", "jax"]
+"""Frameworks whose functions can be held to a program."""
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class CaseModel(_Model):
     """A program, its inputs, and what to check."""
 
@@ -106,6 +114,11 @@ class CaseModel(_Model):
     order: Literal[1, 2] = 1
     known: list[KnownModel] = Field(default_factory=list)
     contract: list[Literal["accumulate"]] = Field(default_factory=list)
+    implementations: dict[Owner, Annotated[list[Text], BeforeValidator(_several)]] = Field(
+        default_factory=dict,
+        description="functions to hold to this program, by framework: 'package.module:function', or "
+        "'file.py:function' with a path from this file's folder",
+    )
     timeout: float | None = Field(None, gt=0, le=86400, description="seconds")
     tags: list[Text] = Field(default_factory=list)
 
@@ -140,6 +153,25 @@ class KnownFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Implementation:
+    """A function of somebody's own that a case holds to its program, as it is written at a place of the file.
+
+    ``module`` is a dotted name or the path of a file, ``attribute`` the dotted name in it.
+    """
+
+    framework: str
+    module: str
+    attribute: str
+    line: int
+    column: int
+
+    @property
+    def name(self) -> str:
+        """As the file writes it; findings speak of it by this name."""
+        return f"{self.module}:{self.attribute}"
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case that can be run. ``program_line`` is the file's line of the program's first line."""
 
@@ -161,3 +193,4 @@ class Case:
     contract: tuple[str, ...]
     timeout: float | None
     tags: tuple[str, ...]
+    implementations: tuple[Implementation, ...] = ()

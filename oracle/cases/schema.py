@@ -31,6 +31,8 @@ def case_schema() -> dict[str, Any]:
     properties["expect"]["properties"] = {"gradient": _BY_NAME}
     cotangent = properties["cotangent"].pop("$ref")
     properties["cotangent"]["anyOf"] = [{"$ref": cotangent}, _BY_NAME]
+    several = properties["implementations"]["additionalProperties"]
+    properties["implementations"]["additionalProperties"] = {"anyOf": [several["items"], several]}
     definitions["InputModel"]["properties"]["values"] = {"anyOf": [_NUMBERS, {"$ref": "#/$defs/ValuesModel"}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

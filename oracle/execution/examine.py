@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oracle.execution.culprits import with_culprits
 from oracle.execution.expectations import check_expectations
 from oracle.execution.judging import Subject, Truth, blank, in_gauge, judge_routes
 from oracle.execution.known import unmet, with_expectations
@@ -43,7 +44,7 @@ def examine(case: Case, settings: Settings) -> CaseResult:
             findings += add_voices(found, [f.routes[0] for f in frameworks])
     findings += [f for framework in frameworks for f in _contracts(case, settings, framework)]
     entering(NOWHERE)
-    noted = with_expectations(findings, case)
+    noted = with_culprits(with_expectations(findings, case), case, frameworks, settings.seed)
     return CaseResult(
         case.name,
         str(case.path),

@@ -98,11 +98,13 @@ class _Attempt:
 def _results(plan: Plan, should_stop: Callable[[], bool]) -> Iterator[CaseResult]:
     """Results in the order of finishing.
 
-    A framework that takes a worker down ends the case only for itself: the case is tried again without it.
+    A framework that takes a worker down ends the case only for itself: the case is tried again without it,
+    and so it is with an implementation.
     """
     names = tuple(plan.frameworks)
+    cases = [_with_functions_of(case, names) for case in plan.cases]
     setup = Setup(plan.examine, partial(plan.prepare, names), plan.settings.memory)
-    tasks = deque(_task(_Attempt(case, _asked(case, names)), plan) for case in plan.cases)
+    tasks = deque(_task(_Attempt(case, _asked(case, names)), plan) for case in cases)
     with Pool(plan.workers, setup, tasks, should_stop) as pool:
         for task, outcome in pool.outcomes():
             attempt = task.key
@@ -111,6 +113,11 @@ def _results(plan: Plan, should_stop: Callable[[], bool]) -> Iterator[CaseResult
             if culprit in attempt.frameworks and left:
                 again = replace(attempt, frameworks=left, before=result.findings, seconds=result.seconds)
                 tasks.appendleft(_task(again, plan))
+            elif culprit in {i.name for i in attempt.case.implementations}:
+                others = tuple(i for i in attempt.case.implementations if i.name != culprit)
+                case = replace(attempt.case, implementations=others)
+                again = replace(attempt, case=case, before=result.findings, seconds=result.seconds)
+                tasks.appendleft(_task(again, plan))
             else:
                 yield result
 
@@ -118,6 +125,12 @@ def _results(plan: Plan, should_stop: Callable[[], bool]) -> Iterator[CaseResult
 def _task(attempt: _Attempt, plan: Plan) -> Task[_Attempt]:
     settings = replace(plan.settings, frameworks=attempt.frameworks)
     return Task(attempt, (attempt.case, settings), attempt.case.timeout or plan.settings.timeout)
+
+
+def _with_functions_of(case: Case, frameworks: Sequence[str]) -> Case:
+    """The case without implementations in frameworks that are not judged."""
+    kept = tuple(i for i in case.implementations if i.framework in frameworks)
+    return case if kept == case.implementations else replace(case, implementations=kept)
 
 
 def _asked(case: Case, names: Iterable[str]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from flint import arb, fmpq
 
 from oracle.judge.verdict import Finding, Verdict
 from reference_engine.arithmetic import Values
-from reference_engine.arithmetic.balls import plain, precision
-from reference_engine.certify import in_balls, radius
+from reference_engine.arithmetic.balls import plain, precision, radius
+from reference_engine.ball_values import in_balls
 from reference_engine.differentiate import COTANGENT, GRADIENT, lower, vjp
 from reference_engine.evaluate import differentiated
 from reference_engine.limits import Approach, limit

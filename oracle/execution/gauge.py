@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from oracle.frameworks.protocol import Framework, Point
 from reference_engine.arithmetic.balls import midpoints
-from reference_engine.certify import in_balls
+from reference_engine.ball_values import in_balls
 from reference_engine.differentiate import lower
 from reference_engine.program import FrozenArray, Node, Program, TensorType
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from oracle.execution.points import Bench
 from reference_engine.arithmetic.balls import midpoints
-from reference_engine.certify import in_balls
+from reference_engine.ball_values import in_balls
 from reference_engine.differentiate import lower
 from reference_engine.program import Program
 

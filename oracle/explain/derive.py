@@ -20,7 +20,7 @@ from oracle.explain.expressions import (
 )
 from reference_engine.arithmetic import Values
 from reference_engine.arithmetic.balls import ZERO, exact, plain, precision
-from reference_engine.certify import ball_inputs
+from reference_engine.ball_values import ball_inputs
 from reference_engine.differentiate import COTANGENT, vjp
 from reference_engine.enclose import START_BITS, enclose
 from reference_engine.evaluate import dependents

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oracle.frameworks.protocol import Answer, NotOfferedError, Point
+from oracle.frameworks.versions import version_of
 from reference_engine.program import Program
 
 
@@ -39,7 +39,7 @@ class JaxFramework:
     dtypes: tuple[str, ...] = ("float64", "float32", "bfloat16", "float16")
 
     def __init__(self) -> None:
-        self.version = version("jax")
+        self.version = version_of("jax")
 
     def operations(self) -> frozenset[str]:
         """Names of the operations that the adapter runs."""

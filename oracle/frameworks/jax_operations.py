@@ -108,6 +108,10 @@ ELEMENTWISE: Mapping[str, Call] = {
     "erfinv": positional(jsp.erfinv),
     "digamma": positional(jsp.digamma),
     "polygamma": lambda x, n: jsp.polygamma(n, x),
+    **{
+        name: positional(getattr(jsp, name))
+        for name in ("i0", "i0e", "i1", "i1e", "gammainc", "gammaincc", "betainc", "zeta")
+    },
     "floor": _rounding(jnp.floor),
     "ceil": _rounding(jnp.ceil),
     "trunc": _rounding(jnp.trunc),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from oracle.frameworks.protocol import Answer, NotOfferedError, Point
+from oracle.frameworks.versions import version_of
 from reference_engine.program import Program
 
 
@@ -41,7 +41,7 @@ class TorchFramework:
     dtypes: tuple[str, ...] = ("float64", "float32", "bfloat16", "float16")
 
     def __init__(self) -> None:
-        self.version = version("torch")
+        self.version = version_of("torch")
 
     def operations(self) -> frozenset[str]:
         """Names of the operations that the adapter runs."""

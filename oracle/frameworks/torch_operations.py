@@ -176,6 +176,10 @@ ELEMENTWISE: Mapping[str, Call] = {
     "pi": lambda: math.pi,
     "e": lambda: math.e,
     "polygamma": lambda x, n: torch.polygamma(n, x),
+    **{
+        name: positional(getattr(torch.special, name))
+        for name in ("i0", "i0e", "i1", "i1e", "gammainc", "gammaincc", "zeta")
+    },
     **{name: positional(getattr(torch, name)) for name in _SAME_NAMES},
 }
 

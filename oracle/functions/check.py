@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from oracle.execution.judging import Subject
+from oracle.execution.stage import NOWHERE, Stage, entering, told_to
+from oracle.functions.deadline import TimeIsOver, Watch, at_most
+from oracle.functions.endings import FORWARD, READING, ended
 from oracle.functions.errors import ChangesInputError, FunctionRaisedError, GradientError, NotCertified
 from oracle.functions.examination import Examination
 from oracle.functions.framework import subject_of
+from oracle.functions.isolation import isolated
 from oracle.functions.result import Result
 from oracle.functions.spec import Spec, program_of
-from oracle.functions.subject import FunctionSubject, Observed, kind_of
+from oracle.functions.subject import FunctionSubject, kind_of
+from oracle.functions.waivers import read_waivers
 from oracle.judge.verdict import Finding, Verdict
 from oracle.lift.program import Lifted, Output, Slot
 from reference_engine.precision import PRECISIONS
@@ -27,6 +31,9 @@ def check(
     order: int = 1,
     routes: Sequence[str] | None = None,
     seed: int = 0,
+    waive: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    isolate: bool = False,
 ) -> Result:
     """Everything that is found wrong, or right, with the derivatives of ``fn`` at ``inputs``.
 
@@ -35,47 +42,84 @@ def check(
     ``spec`` the function itself says what its derivative is: its forward pass is read, its own rules are not.
     ``spec`` holds it to a program instead: text (``"y = x * tanh(x)"``) or a callable of ``xp`` and the
     inputs. ``cotangent`` has the structure of the result and is random by default; ``order=2`` adds the
-    gradient of <VJP, d> by every composition of modes; ``routes`` names the only ones to take.
+    gradient of <VJP, d> by every composition of modes; ``routes`` names the only ones to take. ``waive``
+    gives the reason why the gradient of an argument is no derivative on purpose. ``timeout`` in seconds ends
+    the check with the verdict ``timeout``; ``isolate`` runs it in a child process, whose death is the verdict
+    ``crash``.
 
     TypeError if ``fn`` returns no tensor, ValueError if there is nothing to differentiate or if ``spec``,
-    ``cotangent`` or ``routes`` do not fit. What ``fn`` itself raises is a finding. The caller's generators,
-    flags, ``.grad`` and module buffers are left as they were.
+    ``cotangent``, ``routes`` or ``waive`` do not fit. What ``fn`` itself raises is a finding. The caller's
+    generators, flags, ``.grad`` and module buffers are left as they were.
     """
     if order not in {1, 2}:
         msg = f"order is {order!r}; expected 1 or 2"
         raise ValueError(msg)
+    if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
+        msg = f"timeout is {timeout!r}; expected a positive number of seconds, or None"
+        raise ValueError(msg)
+    if isolate:
+        options = {
+            "spec": spec,
+            "cotangent": cotangent,
+            "order": order,
+            "routes": routes,
+            "seed": seed,
+            "waive": waive,
+        }
+        return isolated(fn, inputs, options, timeout)
     function = subject_of(fn, inputs)
     chosen = _chosen(function, routes, order)
-    started = time.perf_counter()
-    subject = Subject(function.label, function)
+    examination = Examination(function, seed)
+    watch = Watch()
+    try:
+        with at_most(timeout), told_to(watch):
+            return _examined(examination, spec, cotangent, order, chosen, waive)
+    except TimeIsOver as over:
+        return _late(examination, watch.stage, over)
+
+
+def _examined(
+    examination: Examination,
+    spec: Spec | None,
+    cotangent: Any,
+    order: int,
+    chosen: tuple[str, ...] | None,
+    waive: Mapping[str, str] | None,
+) -> Result:
+    function = examination.function
     strange = _strange(function.slots)
     if strange:
-        return Examination(function, subject, Observed(()), seed, started).unsupported([strange], None)
+        return examination.unsupported([strange], None)
+    entering(Stage(function.name, function.version, FORWARD))
     try:
-        observed = function.observe()
+        examination.observed = observed = function.observe()
     except FunctionRaisedError as error:
-        return _raised(function, error, seed)
-    examination = Examination(function, subject, observed, seed, started)
+        return _raised(function, error, examination.seed)
     strange = _strange(observed.outputs)
     if strange:
         return examination.unsupported([strange], None)
-    notes: tuple[str, ...] = ()
-    if spec is not None:
-        program, arrays = program_of(spec, function, observed.outputs), {}
-    else:
+    entering(Stage(function.name, function.version, READING))
+    lifted = None
+    if spec is None:
         lifted = _lifted(function)
-        if isinstance(lifted, str):
-            return examination.unsupported([lifted], cotangent)
-        notes = lifted.notes
-        if lifted.program is not None:
+        if isinstance(lifted, Lifted) and lifted.program is not None:
             function.adopt(lifted)
-            program, arrays = lifted.program, lifted.arrays
-        else:
-            return examination.unsupported([str(u) for u in lifted.unsupported], cotangent)
-    if spec is None and not any(o.differentiable for o in observed.outputs):
+    entering(NOWHERE)
+    examination.waivers = read_waivers(waive, function.slots)
+    if spec is not None:
+        program = program_of(spec, function, observed.outputs)
+        return examination.certified(program, {}, (), cotangent, order, chosen, written=True)
+    if isinstance(lifted, str):
+        return examination.unsupported([lifted], cotangent)
+    assert lifted is not None
+    if lifted.program is None:
+        return examination.unsupported([str(u) for u in lifted.unsupported], cotangent)
+    if not any(o.differentiable for o in observed.outputs):
         reason = "no output requires a gradient: detach(), no_grad(), item() or numpy cut it from the inputs"
         return examination.unsupported([reason], cotangent)
-    return examination.certified(program, arrays, notes, cotangent, order, chosen, written=spec is not None)
+    return examination.certified(
+        lifted.program, lifted.arrays, lifted.notes, cotangent, order, chosen, written=False
+    )
 
 
 def assert_gradients(
@@ -99,7 +143,7 @@ def _chosen(function: FunctionSubject, routes: Sequence[str] | None, order: int)
     if isinstance(routes, str):
         msg = f"routes is the text {routes!r}; expected a list of names"
         raise TypeError(msg)
-    known = (*function.routes, *function.second_order_routes)
+    known = (*function.routes, *function.routes_by_name, *function.second_order_routes)
     for route in routes:
         if route not in known:
             close = difflib.get_close_matches(route, known, 1)
@@ -148,6 +192,12 @@ def _raised(function: FunctionSubject, error: FunctionRaisedError, seed: int) ->
         detail=detail,
     )
     return Result(function.label, (finding,), seed=seed, cause=cause)
+
+
+def _late(examination: Examination, stage: Stage, over: TimeIsOver) -> Result:
+    """What was found until the time was over, and where that was."""
+    how = f"no answer after {over.seconds:g} s"
+    return examination.broken_off(ended(examination.function.label, stage, Verdict.TIMEOUT, how, over.where))
 
 
 def _strange(values: Sequence[Slot | Output]) -> str:

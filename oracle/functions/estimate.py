@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from oracle.execution.voices import FINITE_DIFFERENCES
 from oracle.finite_differences import Estimate, directional, element
 from oracle.functions.subject import FunctionSubject
 from oracle.judge.verdict import Finding, Verdict
+from oracle.lift.program import Output
 
 DIRECTIONS = 3
 """Random directions: an error in one element shows in each unless it is orthogonal by chance."""
@@ -27,9 +28,12 @@ NOISE_UNITS = 64.0
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
-def estimated_findings(subject: Subject, function: FunctionSubject, where: Bench) -> Iterator[Finding]:
+def estimated_findings(
+    subject: Subject, function: FunctionSubject, where: Bench, waived: Collection[str]
+) -> Iterator[Finding]:
     """One finding: ``wrong`` in the estimated tier where differences contradict the main route's gradient,
-    ``agree`` where all directions confirm it; none where the forward shows no plateau (a kink, a jump).
+    ``agree`` where all directions confirm it; none where the forward shows no plateau (a kink, a jump), and
+    none on ``waived`` inputs.
     """
     point, route = where.point, function.routes[0]
     try:
@@ -40,7 +44,7 @@ def estimated_findings(subject: Subject, function: FunctionSubject, where: Bench
         detail = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
         yield _finding(subject, where, "gradient", Verdict.ERROR, detail, route=route, tier="none")
         return
-    moving = [n for n in point.wrt if n not in function.fixed]
+    moving = [n for n in point.wrt if n not in function.fixed and n not in waived]
     if not moving:
         return
     bits = where.precision.bits
@@ -84,6 +88,16 @@ def estimated_findings(subject: Subject, function: FunctionSubject, where: Bench
         subject, where, f"gradient of {name}", Verdict.WRONG, detail, route=route,
         observed=(estimate, float(gradient[name][place])), index=place,
     )  # fmt: skip
+
+
+def linked_only(where: Bench, outputs: Sequence[Output]) -> Bench:
+    """The same bench with cotangent zero for outputs that require no gradient: their values move with the
+    inputs, and differences would count what the framework says is constant (singular values of ``lstsq``).
+    """
+    cut = {o.name for o in outputs if not o.differentiable}
+    point = where.point
+    cotangents = {n: np.zeros_like(c) if n in cut else c for n, c in point.cotangents.items()}
+    return replace(where, point=replace(point, cotangents=cotangents))
 
 
 def _slope(gradient: Mapping[str, npt.NDArray[np.float64]], estimate: Estimate) -> float:

@@ -6,23 +6,25 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from importlib.metadata import version
+from itertools import zip_longest
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path
 
 from oracle.frameworks import jax_arrays as arrays
 from oracle.frameworks.jax_framework import JaxFramework
 from oracle.frameworks.jax_routes import calling_jax
 from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
+from oracle.frameworks.versions import version_of
 from oracle.functions import jax_call
 from oracle.functions.errors import FunctionRaisedError
 from oracle.functions.outputs import coarsest, no_tensor
-from oracle.functions.subject import Observed, Pulled
-from oracle.lift.jax_inputs import is_array, own_precision, read_arguments
+from oracle.functions.subject import Observed, Pulled, kind_of
+from oracle.lift.complex_numbers import Complex
+from oracle.lift.jax_inputs import own_precision, read_arguments
+from oracle.lift.jax_trees import is_array, jax_tree, pieces
 from oracle.lift.process import generators_kept
 from oracle.lift.program import Lifted, Output, Slot
 from oracle.lift.trees import function_name, identifiers
@@ -39,12 +41,13 @@ class JaxFunction:
 
     name = "jax"
     routes: tuple[str, ...] = tuple(jax_call.ROUTES)
+    routes_by_name: tuple[str, ...] = ()
     second_order_routes: tuple[str, ...] = tuple(jax_call.SECOND_ORDER_ROUTES)
     forward_routes: tuple[str, ...] = ("jax.jvp",)
     dtypes: tuple[str, ...] = JaxFramework.dtypes
 
     def __init__(self, function: Any, inputs: tuple[Any, ...]) -> None:
-        self.version = version("jax")
+        self.version = version_of("jax")
         self.function = function
         self.label = function_name(function)
         self.inputs = inputs
@@ -69,7 +72,7 @@ class JaxFunction:
             return args, kwargs
 
         count = sum(not s.captured for s in self.slots)
-        args, _ = read_arguments(structure, self.inputs, {}).call(arrays[:count])
+        args, _ = read_arguments(structure, self.inputs, {}).call(arrays[:count], Complex)
         held = [s.name for s in self.slots[count:]]
         return tuple(args), dict(zip(held, arrays[count:], strict=True))
 
@@ -80,16 +83,17 @@ class JaxFunction:
                 result = self.given.call(self.given.leaves)
             except Exception as error:
                 raise FunctionRaisedError(str(error)) from error
-        pairs = [(p, jnp.asarray(v)) for p, v in tree_flatten_with_path(result)[0] if _is_number(v)]
-        if not any(is_array(v) for v in tree_flatten(result)[0]):
+        if not any(is_array(v) for v in jax_tree(result, "out").leaves):
             raise no_tensor(self.label, result)
-        paths = ["out" + keystr(p) for p, _ in pairs]
+        found = [(path, part, jnp.asarray(v)) for path, part, v in pieces(result, "out") if _is_number(v)]
+        names = identifiers([path for path, _, _ in found], check_name)
         self.outputs = tuple(
             Output(
-                n, p, arrays.array(v), jnp.dtype(v.dtype).name, bool(jnp.issubdtype(v.dtype, jnp.floating))
+                name, path, arrays.array(v), jnp.dtype(v.dtype).name,
+                bool(jnp.issubdtype(v.dtype, jnp.floating)), part,
             )
-            for n, p, (_, v) in zip(identifiers(paths, check_name), paths, pairs, strict=True)
-        )
+            for name, (path, part, v) in zip(names, found, strict=True)
+        )  # fmt: skip
         self.native = coarsest(self.slots, self.outputs)
         return Observed(self.outputs)
 
@@ -106,8 +110,22 @@ class JaxFunction:
         self.outputs = tuple(replace(own, name=other.name) for own, other in pairs)
 
     def cotangent_arrays(self, given: Any) -> list[Array]:
-        """The arrays in a cotangent of the structure that the function returns."""
-        return [np.asarray(v, dtype=np.float64) for v in tree_flatten(given)[0]]
+        """The arrays in a cotangent of the structure that the function returns: of what is complex both
+        parts, conjugated, since the loss that JAX means is the real part of sum(cotangent * output).
+        """
+        parts = [o.part for o in self.outputs if kind_of(o.dtype) == "real" and o.part != "imag"]
+        leaves = [np.asarray(v) for v in jax_tree(given, "cotangent").leaves]
+        found: list[Array] = []
+        for leaf, part in zip_longest(leaves, parts):
+            if leaf is None:
+                continue
+            if leaf.dtype.kind == "c" and not part:
+                msg = "the cotangent has a complex array for a real output; expected a real one"
+                raise ValueError(msg)
+            found.append(np.asarray(leaf.real, dtype=np.float64))
+            if part:
+                found.append(-np.asarray(leaf.imag, dtype=np.float64))
+        return found
 
     def value(self, program: Program, point: Point) -> tuple[npt.NDArray[np.generic], ...]:
         """Output values; of another Program than the function's own, values by JAX's operations."""
@@ -138,6 +156,10 @@ class JaxFunction:
             call = jax_call.UserCall(self._run, program, point)
             return Pulled(tuple(jax_call.pull(call, self._at(point), factors)))
 
+    def accumulated(self, program: Program, point: Point) -> Sequence[Mapping[str, Array]]:
+        """Nothing: arrays of JAX carry no gradient."""
+        return ()
+
     def flushes_subnormals(self) -> bool:
         """As JAX's own operations."""
         return JaxFramework().flushes_subnormals()
@@ -163,7 +185,7 @@ class JaxFunction:
         """Output arrays of one call."""
         with generators_kept():  # a route may call more than once; each call draws the same
             result = self.given.call([given[s.name] for s in self.slots])
-        return tuple(jnp.asarray(v) for v in tree_flatten(result)[0] if _is_number(v))
+        return tuple(jnp.asarray(v) for _, _, v in pieces(result, "out") if _is_number(v))
 
     @contextmanager
     def _mode(self, point: Point | None) -> Iterator[None]:

@@ -39,6 +39,25 @@ def coarsest(slots: Iterable[Slot], outputs: Iterable[Output]) -> str:
     return min(found, key=lambda name: PRECISIONS[name].bits if name in PRECISIONS else 0)
 
 
+def split_cotangents(given: Sequence[Any], outputs: Sequence[Output]) -> list[Array]:
+    """One real array for each real output: complex numbers in parts, zeros for the imaginary part of a real
+    array that is given for a complex output. ValueError for complex numbers that belong to a real output.
+    """
+    found: list[Array] = []
+    real = [o for o in outputs if kind_of(o.dtype) == "real"]
+    for array in map(np.asarray, given):
+        output = real[len(found)] if len(found) < len(real) else None
+        if output is not None and output.part:
+            found += [np.asarray(array.real, dtype=np.float64), np.asarray(array.imag, dtype=np.float64)]
+        elif np.iscomplexobj(array):
+            path = output.path if output is not None else "nothing"
+            msg = f"the cotangent of {path} is complex, expected real numbers"
+            raise ValueError(msg)
+        else:
+            found.append(np.asarray(array, dtype=np.float64))
+    return found
+
+
 def cotangents_for(
     given: Mapping[str, Any] | Sequence[Any] | None, outputs: Sequence[Output]
 ) -> dict[str, Array]:

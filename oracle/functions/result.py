@@ -57,8 +57,13 @@ class Result:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """Findings with a failing verdict."""
-        return tuple(f for f in self.findings if f.verdict in FAILING)
+        """Findings with a failing verdict that nobody waived."""
+        return tuple(f for f in self.findings if f.verdict in FAILING and not f.expected)
+
+    @property
+    def waived(self) -> tuple[Finding, ...]:
+        """Findings with a failing verdict that a waiver expects; ``known.reason`` says why."""
+        return tuple(f for f in self.findings if f.verdict in FAILING and f.expected)
 
     @property
     def judged(self) -> bool:
@@ -85,8 +90,9 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict that a person must see first."""
-        return min((f.verdict for f in self.findings), key=LOUDNESS.index, default=Verdict.UNSUPPORTED)
+        """The verdict that a person must see first; a waived finding counts as ``agree``."""
+        found = [Verdict.AGREE if f.expected else f.verdict for f in self.findings]
+        return min(found, key=LOUDNESS.index, default=Verdict.UNSUPPORTED)
 
     def __str__(self) -> str:
         from oracle.report.function import report  # noqa: PLC0415 - a result need not load its writer

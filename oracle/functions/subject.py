@@ -35,11 +35,14 @@ class FunctionSubject(Framework, Protocol):
 
     ``native`` is the coarsest format among its real inputs and outputs; at that dtype every tensor keeps its
     own. A Program that is passed to a route names inputs and outputs; it is the function that runs.
+    ``routes_by_name`` are further routes of first order, taken only when asked for.
     """
 
     label: str
     slots: tuple[Slot, ...]
+    outputs: tuple[Output, ...]
     native: str
+    routes_by_name: tuple[str, ...]
 
     @property
     def fixed(self) -> Mapping[str, Any]:
@@ -59,6 +62,9 @@ class FunctionSubject(Framework, Protocol):
 
     def adopt(self, lifted: Lifted) -> None:
         """Take names and captured tensors from the lifted function."""
+
+    def accumulated(self, program: Program, point: Point) -> Sequence[Mapping[str, Array]]:
+        """``.grad`` of each input after one and two backward passes; nothing where there is no ``.grad``."""
 
     def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
         """Gradients of the point's cotangents times each factor: one forward pass, then a backward pass for

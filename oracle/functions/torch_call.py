@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from oracle.frameworks import torch_routes
 from oracle.frameworks import torch_tensors as tensors
 from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
-from oracle.frameworks.torch_routes import Function, gradient_of
+from oracle.frameworks.torch_routes import NEEDS_BACKWARD, Function, gradient_of
+from oracle.functions.torch_pairs import (
+    NO_PAIRS,
+    Pairs,
+    joined,
+    keys_of,
+    parted,
+    product,
+    whole_name,
+)
+from oracle.lift.torch_inputs import parts_of
 from reference_engine.program import Program
 
 Run = Callable[[Mapping[str, Any]], tuple[Any, ...]]
@@ -21,19 +33,30 @@ class UserCall(Function):
     """The function of the inputs that are differentiated, all other tensors fixed.
 
     ``fixed`` are captured tensors: they are differentiated where they are, since nothing can be put in their
-    place.
+    place. ``pairs`` says which names of the point are parts of one complex tensor, which goes by the first of
+    them.
     """
 
     def __init__(
-        self, run: Run, program: Program, point: Point, given: Mapping[str, Any], fixed: Mapping[str, Any]
+        self,
+        run: Run,
+        program: Program,
+        point: Point,
+        given: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+        pairs: Pairs = NO_PAIRS,
     ) -> None:
         self.run = run
         self.program = program
         self.point = point
         self.given = dict(given)
         self.fixed = fixed
-        self.moving = [n for n in point.wrt if n not in fixed]
-        self.real = [k for k, t in enumerate(program.output_types) if t.kind == "real"]
+        self.pairs = pairs
+        self.asked = keys_of(point.wrt, pairs)
+        self.moving = [n for n in self.asked if n not in fixed]
+        self.returned = keys_of(program.output_names, pairs)
+        kinds = {n: t.kind for n, t in zip(program.output_names, program.output_types, strict=True)}
+        self.real = [k for k, n in enumerate(self.returned) if kinds[n] == "real"]
 
     @property
     def primals(self) -> tuple[Any, ...]:
@@ -48,7 +71,7 @@ class UserCall(Function):
         """Tensors to ask autograd about, in the order of the point's inputs."""
         for name in self.moving:
             self.given[name] = self.given[name].detach().requires_grad_()
-        return tuple(self.given[n] if n in self.given else self.fixed[n] for n in self.point.wrt)
+        return tuple(self.given[n] if n in self.given else self.fixed[n] for n in self.asked)
 
     def __call__(self, *primals: Any) -> tuple[Any, ...]:
         """All output tensors."""
@@ -61,23 +84,45 @@ class UserCall(Function):
 
     def cotangents(self, outputs: Sequence[Any], factor: float = 1.0) -> tuple[Any, ...]:
         """One cotangent for each real output, in its dtype and on its device."""
-        names = [self.program.output_names[k] for k in self.real]
-        return tuple(
-            torch.tensor(factor * self.point.cotangents[n]).to(out.dtype).to(out.device)
-            for n, out in zip(names, outputs, strict=True)
-        )
+        given = {n: factor * c for n, c in self.point.cotangents.items()}
+        names = [self.returned[k] for k in self.real]
+        return tuple(joined(given, n, out, self.pairs) for n, out in zip(names, outputs, strict=True))
 
     def along(self, vectors: Mapping[str, Array]) -> tuple[Any, ...]:
         """One vector for each differentiated input, in its dtype and on its device."""
-        whole: list[Any] = [self.given.get(name, self.fixed.get(name)) for name in self.point.wrt]
-        pairs = zip(self.point.wrt, whole, strict=True)
-        return tuple(torch.tensor(vectors[name]).to(t.dtype).to(t.device) for name, t in pairs)
+        like = [self.given.get(name, self.fixed.get(name)) for name in self.asked]
+        return tuple(joined(vectors, n, t, self.pairs) for n, t in zip(self.asked, like, strict=True))
+
+    def numbers(self, keys: Sequence[str], found: Sequence[Any]) -> dict[str, Array]:
+        """Derivatives by name, complex ones by part."""
+        parts = zip(keys, found, strict=True)
+        return {n: a for key, value in parts for n, a in parted(key, value, self.pairs).items()}
+
+    def values(self, outputs: Sequence[Any]) -> tuple[npt.NDArray[np.generic], ...]:
+        """Results in the order of the Program's outputs."""
+        return tuple(tensors.array(p) for value in outputs for p in parts_of(value))
+
+    def answer(self, outputs: Sequence[Any], gradients: Sequence[Any]) -> Answer:
+        """The result of a reverse route."""
+        return Answer(self.values(outputs), self.numbers(self.asked, gradients))
+
+    def forward_answer(self, outputs: Sequence[Any], tangents: Sequence[Any]) -> Answer:
+        """The result of a forward route."""
+        names = [self.returned[k] for k in self.real]
+        return Answer(self.values(outputs), self.numbers(names, tangents))
 
 
 def _autograd(call: UserCall) -> Answer:
     leaves = call.leaves()
     real, outputs = call.outputs()
-    return call.answer(outputs, gradient_of(real, leaves, call.cotangents(real)))
+    try:
+        found = gradient_of(real, leaves, call.cotangents(real))
+    except RuntimeError as error:
+        if NEEDS_BACKWARD not in str(error):
+            raise
+        real, outputs = call.outputs()  # the first graph is half gone
+        found = gradient_of(real, leaves, call.cotangents(real), retain_graph=True)
+    return call.answer(outputs, found)
 
 
 def _batched(call: UserCall) -> Answer:
@@ -99,7 +144,7 @@ def _double_backward(call: UserCall) -> Answer:
 
 def _forward_over_forward(call: UserCall) -> Answer:
     """Every element by a JVP of a JVP; for few elements, since each costs two forward passes."""
-    size = sum(p.numel() for p in call.primals)
+    size = sum(p.numel() * len(parts_of(p)) for p in call.primals)
     if size > MANY:
         msg = f"not asked for {size} elements; forward over forward runs once for each, at most {MANY}"
         raise NotOfferedError(msg)
@@ -107,15 +152,16 @@ def _forward_over_forward(call: UserCall) -> Answer:
 
     def slope(*primals: Any) -> Any:
         real, moved = torch.func.jvp(call.real_outputs, primals, directions)
-        return sum((c * t).sum() for c, t in zip(call.cotangents(real), moved, strict=True))
+        return sum(product(c, t) for c, t in zip(call.cotangents(real), moved, strict=True))
 
     gradients = []
     for k, primal in enumerate(call.primals):
         found = torch.zeros_like(primal)
         for element in range(primal.numel()):
-            unit = [torch.zeros_like(p) for p in call.primals]
-            unit[k].view(-1)[element] = 1.0
-            found.view(-1)[element] = torch.func.jvp(slope, call.primals, tuple(unit))[1]
+            for step in (1.0, 1.0j) if primal.is_complex() else (1.0,):
+                unit = [torch.zeros_like(p) for p in call.primals]
+                unit[k].view(-1)[element] = step
+                found.view(-1)[element] += step * torch.func.jvp(slope, call.primals, tuple(unit))[1]
         gradients.append(found)
     return call.answer(call(*call.primals), gradients)
 
@@ -138,8 +184,8 @@ SECOND_ORDER_ROUTES: Mapping[str, Callable[[Any], Answer]] = {
 def pull(call: UserCall, factors: Sequence[float]) -> tuple[list[dict[str, Array]], list[tuple[str, str]]]:
     """Gradients for the cotangents times each factor, through one graph, and the promises that broke."""
     leaves = call.leaves()
-    names = call.point.wrt
-    before = [tensors.array(x.detach()) for x in leaves]
+    names = call.asked
+    before = [x.detach().clone() for x in leaves]
     real, _ = call.outputs()
     broken: list[tuple[str, str]] = []
     gradients: list[dict[str, Array]] = []
@@ -160,12 +206,13 @@ def pull(call: UserCall, factors: Sequence[float]) -> tuple[list[dict[str, Array
         if kept and any(not _equal(g, copy) for g, copy in kept):
             broken.append(("second call", "a later backward pass changes the gradients of an earlier one"))
         kept = [(g, g.clone()) for g in found]
-        gradients.append({n: tensors.real_array(g) for n, g in zip(names, found, strict=True)})
+        gradients.append(call.numbers(names, found))
         for name, g, x in zip(names, found, leaves, strict=True):
-            broken += _form(name, g, x)
+            broken += _form(whole_name(name, call.pairs), g, x)
     for name, x, was in zip(names, leaves, before, strict=True):
-        if not _equal(tensors.array(x.detach()), was):
-            broken.append(("mutation", f"running forward and backward changes {name}"))
+        if not _equal(x.detach(), was):
+            changed = whole_name(name, call.pairs)
+            broken.append(("mutation", f"running forward and backward changes {changed}"))
     return gradients, list(dict.fromkeys(broken))
 
 

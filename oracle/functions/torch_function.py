@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from oracle.frameworks import torch_tensors as tensors
 from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
 from oracle.frameworks.torch_framework import TorchFramework, one_thread
 from oracle.frameworks.torch_routes import calling_torch
-from oracle.functions import torch_call
+from oracle.frameworks.versions import version_of
+from oracle.functions import torch_accumulation, torch_call
 from oracle.functions.errors import ChangesInputError, FunctionRaisedError
-from oracle.functions.outputs import coarsest, no_tensor
+from oracle.functions.outputs import coarsest, no_tensor, split_cotangents
 from oracle.functions.subject import Observed, Pulled
-from oracle.lift.process import generators_kept
+from oracle.functions.torch_pairs import pairs_of
+from oracle.lift.complex_numbers import whole
+from oracle.lift.process import Generators, generators_kept
 from oracle.lift.program import Lifted, Output, Slot
 from oracle.lift.torch_inputs import (
     arrays_of,
@@ -28,19 +32,24 @@ from oracle.lift.torch_inputs import (
     copy_of,
     is_array,
     is_tensor,
+    names_of,
     numbers_of,
     open_container,
-    output_of,
-    slot_of,
+    outputs_of,
+    parts_of,
 )
+from oracle.lift.torch_slots import leaves_of
 from oracle.lift.torch_state import as_before, modules_in_reach
-from oracle.lift.trees import Tree, argument_names, flatten, function_name, identifiers
+from oracle.lift.trees import Tree, argument_names, flatten, function_name
 from reference_engine.program import Program
 from reference_engine.syntax import check_name
 
 IN_PLACE = "leaf Variable that requires grad is being used in an in-place operation"
 """What torch says when a function writes into an input."""
 
+
+COMPILED = "torch.compile"
+"""The route on which the function is compiled and asked as on the main one; it may take a minute."""
 
 OTHER_DRAW = 2.0**-6
 """Values of a random function that differ by more than this part of their largest come from other random
@@ -56,22 +65,25 @@ class TorchFunction:
 
     name = "torch"
     routes: tuple[str, ...] = tuple(torch_call.ROUTES)
+    routes_by_name: tuple[str, ...] = (COMPILED,)
     second_order_routes: tuple[str, ...] = tuple(torch_call.SECOND_ORDER_ROUTES)
     forward_routes: tuple[str, ...] = ("torch.func.jvp",)
     dtypes: tuple[str, ...] = TorchFramework.dtypes
 
     def __init__(self, function: Any, inputs: tuple[Any, ...]) -> None:
-        self.version = version("torch")
+        self.version = version_of("torch")
         self.function = function
+        self.runner = function
         self.label = function_name(function)
         self.module = function if isinstance(function, torch.nn.Module) else None
         self.modules = modules_in_reach(function)
+        self.generators = Generators()
         self.inputs = inputs
         names = argument_names(self.module.forward if self.module else function, len(inputs))
         self.trees = [flatten(v, n, is_tensor, open_container) for v, n in zip(inputs, names, strict=True)]
-        self.tensors: dict[str, Any] = {}
         self.fixed: dict[str, Any] = {}
-        self.slots = self._slots()
+        self.leaves = leaves_of(self.trees, self.module)
+        self.slots = tuple(slot for leaf in self.leaves for slot in leaf.slots)
         self.own = self.slots
         self.outputs: tuple[Output, ...] = ()
         self.native = ""
@@ -80,38 +92,29 @@ class TorchFunction:
             msg = f"{self.label} has no floating-point tensor among its inputs: there is no gradient to check"
             raise ValueError(msg)
 
-    def _slots(self) -> tuple[Slot, ...]:
-        arguments = [pair for tree in self.trees for pair in zip(tree.paths, tree.leaves, strict=True)]
-        parameters = [p for p in self.module.named_parameters() if p[1].requires_grad] if self.module else []
-        chosen = any(t.requires_grad for _, t in arguments)
-        names = identifiers([path for path, _ in arguments + parameters], check_name)
-        found = []
-        for k, (name, (path, value)) in enumerate(zip(names, arguments + parameters, strict=True)):
-            captured = k >= len(arguments)
-            real = value.is_floating_point() or value.is_complex()
-            wanted = value.requires_grad if chosen or captured else real
-            self.tensors[name] = value
-            found.append(slot_of(value, name, path, differentiable=wanted, captured=captured))
-        return tuple(found)
-
     def operations(self) -> frozenset[str]:
         """None by name: the function runs as it is."""
         return frozenset()
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The user's structure with other arrays; a module's parameters by keyword."""
+        """The user's structure with other arrays, one for each slot; a module's parameters by keyword."""
+        rest = iter(arrays)
+        return self._arguments([whole([next(rest) for _ in leaf.slots]) for leaf in self.leaves])
+
+    def _arguments(self, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The user's structure with one value for each leaf."""
         args, start = [], 0
         for tree in self.trees:
-            args.append(tree.rebuild(arrays[start : start + len(tree.leaves)]))
+            args.append(tree.rebuild(values[start : start + len(tree.leaves)]))
             start += len(tree.leaves)
-        names = [s.name for s in self.own[start:]]
-        return tuple(args), dict(zip(names, arrays[start:], strict=True))
+        names = [leaf.key for leaf in self.leaves[start:]]
+        return tuple(args), dict(zip(names, values[start:], strict=True))
 
     def observe(self) -> Observed:
         """Call the function once, with inputs that require a gradient."""
-        given = {s.name: copy_of(self.tensors[s.name]) for s in self.slots}
-        for slot in self.slots:
-            given[slot.name].requires_grad_(slot.differentiable)
+        given = {leaf.key: copy_of(leaf.tensor) for leaf in self.leaves}
+        for leaf in self.leaves:
+            given[leaf.key].requires_grad_(leaf.differentiable)
         with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
             before = torch.get_rng_state()
             try:
@@ -123,21 +126,20 @@ class TorchFunction:
             tree = flatten(result, "out", is_tensor, open_container)
             if not tree.leaves:
                 raise no_tensor(self.label, result)
-            names = identifiers(tree.paths, check_name)
-            self.outputs = tuple(
-                output_of(t, n, p) for t, n, p in zip(tree.leaves, names, tree.paths, strict=True)
-            )
+            names = names_of(tree.leaves, tree.paths, (), check_name)
+            found = zip(tree.leaves, names, tree.paths, strict=True)
+            self.outputs = tuple(output for leaf in found for output in outputs_of(*leaf))
         self.native = coarsest(self.slots, self.outputs)
-        changed = [s for s in self.slots if not _holds(given[s.name], s.array)]
-        fixed = [s.path for s in changed if not s.differentiable]
+        changed = [leaf for leaf in self.leaves if not _holds(given[leaf.key], leaf.slots)]
+        fixed = [leaf.path for leaf in changed if not leaf.differentiable]
         notes = (f"the function changes {', '.join(fixed)}, which is held fixed",) if fixed else ()
-        return Observed(self.outputs, tuple(s.path for s in changed if s.differentiable), notes)
+        return Observed(self.outputs, tuple(leaf.path for leaf in changed if leaf.differentiable), notes)
 
     def lift(self) -> Lifted:
         """The function as a Program."""
         from oracle.lift.torch_lift import lift_torch  # noqa: PLC0415 - not needed with a spec
 
-        return lift_torch(self.function, self.inputs)
+        return lift_torch(self.function, self.inputs, kept=self._as_before())
 
     def adopt(self, lifted: Lifted) -> None:
         """Add the tensors that were found outside, which stay where they are, and name outputs alike."""
@@ -152,8 +154,8 @@ class TorchFunction:
         """The arrays in a cotangent of the user's structure."""
         tree = flatten(given, "cotangent", is_array, open_container)
         if not tree.leaves and not isinstance(given, (dict, str)):
-            return [np.asarray(given, dtype=np.float64)]
-        return arrays_of(tree.leaves)
+            return split_cotangents([np.asarray(given)], self.outputs)
+        return split_cotangents(arrays_of(tree.leaves), self.outputs)
 
     def value(self, program: Program, point: Point) -> tuple[npt.NDArray[np.generic], ...]:
         """Output values; of another Program than the function's own, values by torch's operations."""
@@ -161,11 +163,21 @@ class TorchFunction:
             return TorchFramework().value(program, point)
         with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
             call = self._at(program, point)
-            return tuple(tensors.array(v.detach()) for v in call.run(call.given))
+            return call.values(call.run(call.given))
 
     def derivative(self, route: str, program: Program, point: Point) -> Answer:
         """Derivatives by one first-order route."""
+        if route == COMPILED:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about the compiler's own insides
+                return self._compiled().derivative(self.routes[0], program, point)
         return self._follow(torch_call.ROUTES[route], program, point, offered=route == self.routes[0])
+
+    def _compiled(self) -> TorchFunction:
+        """The same function, run by ``torch.compile``."""
+        other = copy(self)
+        other.runner = torch.compile(self.function)
+        return other
 
     def second_order(self, route: str, program: Program, point: Point) -> Answer:
         """Gradient of <VJP, directions> by one second-order route."""
@@ -209,6 +221,16 @@ class TorchFunction:
             gradients, broken = torch_call.pull(self._at(program, point), factors)
         return Pulled(tuple(gradients), tuple(broken))
 
+    def accumulated(self, program: Program, point: Point) -> Sequence[Mapping[str, Array]]:
+        """What one and two backward passes leave in ``.grad``, on one thread."""
+        with (
+            self._as_before(),
+            one_thread(),
+            torch.inference_mode(mode=False),
+            torch.enable_grad(),
+        ):
+            return torch_accumulation.accumulated(self._at(program, point))
+
     def flushes_subnormals(self) -> bool:
         """As torch's own operations."""
         return TorchFramework().flushes_subnormals()
@@ -221,47 +243,65 @@ class TorchFunction:
         """The function with its tensors at the numbers of ``point``."""
         cast = None if point.dtype == self.native else tensors.DTYPES[point.dtype]
         given = {}
-        for slot in self.own:
-            own = self.tensors[slot.name]
-            if cast is None and point.inputs[slot.name] is slot.array:
-                given[slot.name] = copy_of(own)
+        for leaf in self.leaves:
+            own, arrays = leaf.tensor, [point.inputs[s.name] for s in leaf.slots]
+            if cast is None and all(a is s.array for a, s in zip(arrays, leaf.slots, strict=True)):
+                given[leaf.key] = copy_of(own)
             else:
-                dtype = cast if cast is not None and own.is_floating_point() else own.dtype
-                given[slot.name] = at_numbers(own, point.inputs[slot.name], dtype)
+                given[leaf.key] = at_numbers(own, arrays, own.dtype if cast is None else _cast(own, cast))
         if self.fixed and cast is not None:
             msg = "captured tensors have one dtype"
             raise NotOfferedError(msg)
         state = torch.get_rng_state()
 
         def run(given: Mapping[str, Any]) -> tuple[Any, ...]:
-            with generators_kept():  # a route may call more than once; each call draws the same
+            with generators_kept(
+                self.generators
+            ):  # a route may call more than once; each call draws the same
                 torch.set_rng_state(state)
                 return self._tensors(given, cast)
 
-        return torch_call.UserCall(run, program, point, given, self.fixed)
+        return torch_call.UserCall(
+            run, program, point, given, self.fixed, pairs_of((*self.slots, *self.outputs))
+        )
 
     def _tensors(self, given: Mapping[str, Any], cast: Any) -> tuple[Any, ...]:
         tree: Tree = flatten(self._call(given, cast), "out", is_tensor, open_container)
         return tree.leaves
 
     def _call(self, given: Mapping[str, Any], cast: Any) -> Any:
-        args, parameters = self.arguments([given[s.name] for s in self.own])
+        args, parameters = self._arguments([given[leaf.key] for leaf in self.leaves])
         if self.module is None:
-            return self.function(*args)
-        paths = {s.name: s.path for s in self.own}
+            return self.runner(*args)
+        paths = {leaf.key: leaf.path for leaf in self.leaves}
         state = {paths[n]: p for n, p in parameters.items()}
         for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
             if name not in state:
                 copy = value.detach().clone()
-                state[name] = copy.to(cast) if cast is not None and copy.is_floating_point() else copy
-        return torch.func.functional_call(self.module, state, args)
+                state[name] = copy if cast is None else copy.to(_cast(copy, cast))
+        wrapped = {} if self.runner is self.module else {f"_orig_mod.{n}": v for n, v in state.items()}
+        return torch.func.functional_call(self.runner, wrapped or state, args)
 
-    @contextmanager
-    def _as_before(self) -> Iterator[None]:
-        with as_before(self.modules):
-            yield
+    def _as_before(self) -> as_before:
+        return as_before(self.modules, self.generators)
 
 
-def _holds(tensor: Any, array: npt.NDArray[Any]) -> bool:
-    """Whether a tensor still holds these numbers; NaN equals itself."""
-    return bool(np.array_equal(numbers_of(tensor), array, equal_nan=array.dtype.kind == "f"))
+def _holds(tensor: Any, slots: Sequence[Slot]) -> bool:
+    """Whether a tensor still holds the numbers of its slots; NaN equals itself."""
+    return all(
+        bool(np.array_equal(numbers_of(part), s.array, equal_nan=s.array.dtype.kind == "f"))
+        for part, s in zip(parts_of(tensor), slots, strict=True)
+    )
+
+
+def _cast(tensor: Any, dtype: Any) -> Any:
+    """The dtype in which a tensor is run where real numbers have ``dtype``.
+
+    NotOfferedError for complex numbers of 16 bits.
+    """
+    if tensor.is_complex():
+        if dtype not in {torch.float32, torch.float64}:
+            msg = "complex numbers of 16 bits"
+            raise NotOfferedError(msg)
+        return dtype.to_complex()
+    return dtype if tensor.is_floating_point() else tensor.dtype

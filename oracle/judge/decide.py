@@ -17,6 +17,8 @@ from reference_engine.certify import Certificate
 
 Values = npt.NDArray[np.float64]
 
+UNDECIDED_BEFORE = "a comparison that the value rests on stays undecided"
+
 __all__ = ["Judgement", "judge_route", "judge_values"]
 
 
@@ -72,12 +74,26 @@ def _judge_value(
 ) -> Judgement:
     compared = compare(certificate, name, observed)
     known = replace(compared, rho=np.where(compared.settled, compared.rho, 0.0))
+    if (known.rho > 1).any() and _rests_on_undecided(certificate, name):
+        return make_judgement(certificate, name, known, Verdict.UNDECIDED, UNDECIDED_BEFORE, "none")
     if compared.settled.all() or (known.rho > 1).any():
         return _judge_settled(certificate, name, observed, known)
     (searched,) = judge_at_kink(certificate, inputs, wrt, {name: observed}, {name: compared}, {}, seed)
     if searched.verdict in {Verdict.SINGULAR, Verdict.UNDECIDED} and compared.settled.any():
         return _judge_settled(certificate, name, observed, known)
     return searched
+
+
+def _rests_on_undecided(certificate: Certificate, name: str) -> bool:
+    """Whether a comparison that could not be decided (with NaN, or of equal expressions) lies behind an
+    output: a number counted or a side taken there proves nothing.
+    """
+    program = certificate.program
+    behind = {program.outputs[program.output_names.index(name)]}
+    for index in range(max(behind), -1, -1):
+        if index in behind:
+            behind |= set(program.nodes[index].inputs)
+    return any(k.undecided and k.node in behind for k in certificate.kinks)
 
 
 def _judge_settled(

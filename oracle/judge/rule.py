@@ -11,7 +11,7 @@ import numpy.typing as npt
 from flint import arb
 
 from reference_engine.arithmetic.balls import ZERO, plain, precision
-from reference_engine.certify import NARROW, NOISE_FACTOR, Certificate, radius
+from reference_engine.certify import NARROW, NOISE_FACTOR, Certificate
 from reference_engine.precision import FLOAT64
 
 Values = npt.NDArray[np.float64]
@@ -54,9 +54,11 @@ def compare(certificate: Certificate, name: str, observed: Values) -> Comparison
         settled = np.isfinite(center)
         distance = np.array(np.abs(observed - center))
     else:
-        radii = np.array([radius(v) for v in enclosure.ravel()]).reshape(center.shape)
+        radii = certificate.radii[name]
         settled = np.isfinite(radii) & (radii <= np.maximum(allowed * NARROW, 2.0**-1074))
-        settled |= np.isinf(center) & _beyond_float64(enclosure)
+        infinite = np.isinf(center)
+        if infinite.any():
+            settled |= infinite & _beyond_float64(enclosure)
         distance = _distance(observed, enclosure, center, allowed)
     largest = certificate.subject.largest
     out_of_range = (

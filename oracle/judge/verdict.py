@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -68,6 +69,52 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Culprit:
+    """The first operation of a function whose own local derivative is off, fed the reference cotangent.
+
+    ``operation`` is what a person calls it; empty where each operation alone is right, so that the fault lies
+    in how they are put together. ``node`` is its number in the Program, ``source`` where it is written
+    (``model.py:31``, ``line 3``). ``part`` is what of it is off: ``gradient of w``, ``tangent``, ``value``;
+    ``index`` the worst element of that, ``reference`` its certified value as text.
+    """
+
+    operation: str
+    node: int | None = None
+    source: str | None = None
+    part: str = ""
+    index: tuple[int, ...] | None = None
+    reference: str | None = None
+    observed: float | None = None
+    detail: str = ""
+
+    @property
+    def place(self) -> str:
+        """Which operation, and where it is written.
+
+        >>> Culprit("exp", 4, "model.py:31").place
+        'exp, node 4 (model.py:31)'
+        """
+        if not self.operation:
+            return f"no single operation: {self.detail}"
+        node = "" if self.node is None else f", node {self.node}"
+        return self.operation + node + (f" ({self.source})" if self.source else "")
+
+    def __str__(self) -> str:
+        return self.told(repr)
+
+    def told(self, number: Callable[[float], str]) -> str:
+        """In one line, the observed value as ``number`` writes it.
+
+        >>> str(Culprit("exp", 4, "model.py:31", "gradient", (2,), "0.24472847", 0.2451))
+        'exp, node 4 (model.py:31), gradient[2]: 0.2451, certified 0.24472847'
+        """
+        if self.observed is None or not self.part:
+            return self.place
+        index = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return f"{self.place}, {self.part}{index}: {number(self.observed)}, certified {self.reference}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What was found for one argument of one case on one route of one framework in one dtype.
 
@@ -99,7 +146,7 @@ class Finding:
     failing_elements: int = 0
     detail: str = ""
     voices: tuple[tuple[str, str], ...] = ()
-    culprit: str | None = None
+    culprit: Culprit | None = None
     known: Known | None = None
     tags: tuple[str, ...] = field(default=())
 

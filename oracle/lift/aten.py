@@ -25,6 +25,9 @@ LOWERINGS: dict[str, Lowering] = {}
 """Lowering by the operation's name without its overload, or with it where overloads differ."""
 
 
+_NUMPY = {"real": float, "int": int, "bool": bool}
+"""Element types by kind."""
+
 CONSTANT = object()
 """What a lowering gives for a result that no derivative reaches: drawn, or constant in pieces."""
 
@@ -79,13 +82,13 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
     return wrap
 
 
-def lookup(func: Any) -> Lowering | None:
+def lookup(func: Any, table: Mapping[str, Lowering] = LOWERINGS) -> Lowering | None:
     """The lowering of an ATen overload; an in-place or ``out`` form has that of the functional one."""
     name, overload = name_of(func), overload_of(func)
     for base in (name, name.removesuffix("_")):
         for key in (f"{base}.{overload}", base):
-            if key in LOWERINGS:
-                return LOWERINGS[key]
+            if key in table:
+                return table[key]
     return None
 
 
@@ -161,7 +164,7 @@ def _taken(symbols: Sequence[Tensor], found: Any, filler: Any) -> Tensor:
     whole = [flattened(s) for s in symbols]
     flat = whole[0] if len(whole) == 1 else xp.concatenate(whole, axis=0)
     if flat.size == 0:
-        taken: Any = zero
+        taken: Any = constant(np.full(numbers.shape, zero, dtype=_NUMPY[flat.kind]))
     else:
         taken = xp.take(flat, constant(np.maximum(numbers - 1, 0)), axis=0)
     if (numbers > 0).all():
@@ -182,7 +185,7 @@ def _arranged(symbol: Tensor, positions: np.ndarray) -> Tensor:
     if flat.size == symbol.size and np.array_equal(flat, np.arange(flat.size)):
         return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)
     if not flat.size:
-        return constant(np.zeros(positions.shape, {"real": float, "int": int, "bool": bool}[symbol.kind]))
+        return constant(np.zeros(positions.shape, _NUMPY[symbol.kind]))
     own = np.arange(symbol.size).reshape(symbol.shape)
     try:
         if np.array_equal(np.broadcast_to(own, positions.shape), positions):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -79,23 +81,38 @@ def _index_reduce(call: Call) -> Any:
 
 @lowers("segment_reduce")
 def _segment_reduce(call: Call) -> Any:
-    """Runs of rows along axis 0, given by their lengths or by where they begin."""
-    x, how = call["data"], call["reduce"]
-    if call["axis"] != 0 or (call.raw["lengths"] is None) == (call.raw["offsets"] is None):
-        raise NoLoweringError("along another axis")  # noqa: EM101
-    if call.raw["lengths"] is not None:
-        lengths = exact(call.raw["lengths"])
-        bounds = np.concatenate([np.zeros_like(lengths[..., :1]), np.cumsum(lengths, axis=-1)], axis=-1)
-    else:
-        bounds = exact(call.raw["offsets"])
-    if bounds.ndim != 1 or call["initial"] is not None:
-        raise NoLoweringError("in a batch, or with an initial value")  # noqa: EM101
-    width = int(np.prod(x.shape[1:], dtype=np.int64))
+    """Runs of rows along an axis, given by their lengths or by where they begin, for each index before it."""
+    x, how, axis = call["data"], call["reduce"], call["axis"]
+    bounds = _bounds(call)
+    outer = math.prod(x.shape[:axis])
+    rows, width = x.shape[axis], math.prod(x.shape[axis + 1 :])
     groups = [
-        [row * width + column for row in range(begin, end)]
-        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+        [(k * rows + row) * width + column for row in range(begin, end)]
+        for k, ends in zip(range(outer), bounds.reshape(outer, -1).tolist(), strict=True)
+        for begin, end in itertools.pairwise(ends)
         for column in range(width)
     ]
-    if how == "mean" and any(not g for g in groups):
-        raise NoLoweringError("the mean of nothing")  # noqa: EM101
-    return xp.reshape(grouped(x, groups, how), shape=tuple(call.results[0].shape))
+    initial = call["initial"]
+    found = _with_initial(x, groups, how, initial)
+    return xp.reshape(found, shape=tuple(call.results[0].shape))
+
+
+def _bounds(call: Call) -> np.ndarray:
+    if call.raw["lengths"] is None:
+        return exact(call.raw["offsets"])
+    lengths = exact(call.raw["lengths"])
+    return np.concatenate([np.zeros_like(lengths[..., :1]), np.cumsum(lengths, axis=-1)], axis=-1)
+
+
+def _with_initial(x: Tensor, groups: list[list[int]], how: str, initial: float | None) -> Tensor:
+    """Reductions that begin with a number; torch's mean of nothing is NaN, or that number."""
+    if how == "mean":
+        counts = [len(members) for members in groups]
+        total = grouped(x, groups, "sum") + (0 if initial is None else initial)
+        empty = np.nan if initial is None else initial
+        mean = total / constant(np.maximum(counts, 1))
+        return xp.where(constant(np.array(counts) > 0), mean, empty) if 0 in counts else mean
+    if initial is None:
+        return grouped(x, groups, how)
+    both = xp.concatenate([flattened(x), constant(np.array([float(initial)]))], axis=0)
+    return grouped(both, [[*members, x.size] for members in groups], how)

@@ -11,7 +11,7 @@ from oracle.lift.torch_memory import exact
 from reference_engine.trace import Tensor, constant, xp
 
 
-def _permutation(pivots: Any, rows: int) -> np.ndarray:
+def permutation(pivots: Any, rows: int) -> np.ndarray:
     """The rows in the order in which the pivots put them (batch by batch)."""
     table = exact(pivots)
     flat = table.reshape(-1, table.shape[-1])
@@ -26,7 +26,7 @@ def _permutation(pivots: Any, rows: int) -> np.ndarray:
 def _lu_factor(call: Call) -> Any:
     """L below the diagonal and U on and above it, by elimination in the recorded order of rows."""
     a = call["A"]
-    lower, upper = _lu(a, _permutation(call.results[1], a.shape[-2]))
+    lower, upper = _lu(a, permutation(call.results[1], a.shape[-2]))
     return [_packed(lower, upper, a.shape), None, None]
 
 
@@ -81,7 +81,7 @@ def _lu_solve(call: Call) -> Any:
     x, b = call["LU"], call["B"]
     n = x.shape[-1]
     lower, upper = xp.tril(x, k=-1) + constant(np.eye(n)), xp.triu(x)
-    order = _permutation(call.raw["pivots"], n)
+    order = permutation(call.raw["pivots"], n)
     matrix = xp.take_along_axis(
         lower @ upper, constant(np.broadcast_to(np.argsort(order, -1)[..., None], x.shape).copy()), axis=-2
     )

@@ -45,6 +45,8 @@ def _one(target: str) -> Any:
 
 def _two(target: str) -> Any:
     def lowering(call: Call) -> Any:
+        if target in {"equal", "not_equal"} and call.raw["self"] is call.raw["other"]:
+            return None  # a test for NaN: known from the run
         return getattr(xp, target)(call["self"], call["other"])
 
     return lowering

@@ -109,8 +109,8 @@ def _std_mean(call: Call) -> Any:
 def _norm_of(x: Tensor, order: Any, axis: tuple[int, ...] | None, keep: bool) -> Any:
     order = 2 if order is None else float(order)
     whole = {float("inf"): "inf", float("-inf"): "-inf"}.get(order, order)
-    if x.ndim == 0 or axis == ():
-        return abs(x) if order != 0 else xp.norm(xp.reshape(x, shape=(1,)), ord=0)
+    if x.ndim == 0 or axis == ():  # of single elements: the same powers and roots as of longer vectors
+        return xp.norm(xp.expand_dims(x, axis=-1), ord=whole, axis=-1)
     return xp.norm(x, ord=whole, axis=axis, keepdims=keep)
 
 

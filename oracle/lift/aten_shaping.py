@@ -4,88 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from oracle.lift.aten import CONSTANT, Call, Lowering, lowers, move, real
-from oracle.lift.torch_memory import exact, flattened, gathered
 from reference_engine.trace import Tensor, constant, xp
 
 VIEWS = (
-    "view",
-    "_unsafe_view",
-    "reshape",
-    "_reshape_alias",
-    "expand",
-    "permute",
-    "t",
-    "transpose",
-    "select",
-    "slice",
-    "narrow",
-    "squeeze",
-    "unsqueeze",
-    "diagonal",
-    "split",
-    "split_with_sizes",
-    "unbind",
-    "unfold",
-    "flip",
-    "roll",
-    "rot90",
-    "repeat",
-    "tril",
-    "triu",
-    "diag_embed",
-    "diag",
-    "index_select",
-    "gather",
-    "take",
-    "index",
-    "_unsafe_index",
-    "masked_select",
-    "reflection_pad1d",
-    "reflection_pad2d",
-    "reflection_pad3d",
-    "replication_pad1d",
-    "replication_pad2d",
-    "replication_pad3d",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "channel_shuffle",
-    "upsample_nearest1d",
-    "upsample_nearest2d",
-    "upsample_nearest3d",
-    "_upsample_nearest_exact1d",
-    "_upsample_nearest_exact2d",
-    "_upsample_nearest_exact3d",
-    "im2col",
-    "unfold_copy",
-    "slice_backward",
-    "select_backward",
-    "diagonal_backward",
-    "tile",
-    "repeat_interleave",
-    "alias_copy",
-    "expand_copy",
-    "view_copy",
-    "permute_copy",
-    "diagonal_copy",
-    "squeeze_copy",
-    "unsqueeze_copy",
-    "as_strided_copy",
-    "slice_copy",
-    "select_copy",
-    "t_copy",
-    "transpose_copy",
-    "unbind_copy",
-    "split_with_sizes_copy",
-    "split_copy",
-    "_chunk_cat",
-    "movedim",
-    "trapezoid",
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "permute", "t", "transpose", "select",
+    "slice", "narrow", "squeeze", "unsqueeze", "diagonal", "split", "split_with_sizes", "unbind", "unfold",
+    "flip", "roll", "rot90", "repeat", "tril", "triu", "diag_embed", "diag", "index_select", "gather",
+    "take", "index", "_unsafe_index", "masked_select", "reflection_pad1d", "reflection_pad2d",
+    "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "pixel_shuffle",
+    "pixel_unshuffle", "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "im2col",
+    "unfold_copy", "slice_backward", "select_backward", "diagonal_backward", "tile", "repeat_interleave",
+    "alias_copy", "expand_copy", "view_copy", "permute_copy", "diagonal_copy", "squeeze_copy",
+    "unsqueeze_copy", "as_strided_copy", "slice_copy", "select_copy", "t_copy", "transpose_copy",
+    "unbind_copy", "split_with_sizes_copy", "split_copy", "_chunk_cat", "movedim", "trapezoid",
     "native_channel_shuffle",
-)
+)  # fmt: skip
 """Operations that only move the elements of ``self`` (what they leave out is zero)."""
 
 
@@ -178,73 +115,6 @@ def _fill(call: Call) -> Any:
 def _made(call: Call) -> Any:
     """Made of the shape alone or drawn: constants of that run; steps have no slope."""
     return [CONSTANT if torch.is_tensor(r) and r.is_floating_point() else None for r in call.results]
-
-
-@lowers("scatter_add", "index_add")
-def _scatter_add(call: Call) -> Any:
-    """Adds to self the source elements summed at the places that the operation itself moves them to."""
-    x = call["self"]
-    source = call.raw["src" if "src" in call.raw else "source"]
-    index, axis = call.raw["index"], call["dim"]
-    own = torch.arange(max(x.size, 1)).reshape(call.shape("self") or (1,))
-    shape = tuple(index.shape)
-    if "source" in call.raw:  # whole slices
-        target = own.index_select(axis, index) if x.ndim else own[index.reshape(-1)].reshape(source.shape)
-        symbol = call["source"]
-        symbol = symbol if call.get("alpha", 1) == 1 else symbol * call["alpha"]
-    else:
-        target = torch.gather(own, axis, index.reshape(shape or (1,)))
-        part = torch.arange(max(source.numel(), 1)).reshape(tuple(source.shape) or (1,))
-        part = part[tuple(slice(0, n) for n in (shape or (1,)))]
-        symbol = gathered(call["src"], part.numpy())
-    return x + _placed(symbol, target.numpy(), x)
-
-
-def _placed(symbol: Tensor, target: np.ndarray, like: Tensor) -> Tensor:
-    zeros = (
-        constant(np.zeros(like.size))
-        if like.kind == "real"
-        else constant(np.zeros(like.size, dtype=np.int64))
-    )
-    total = xp.scatter_add(zeros, constant(target.reshape(-1)), flattened(symbol), axis=0)
-    return xp.reshape(total, shape=like.shape)  # type: ignore[no-any-return]
-
-
-@lowers("index_put", "_index_put_impl", "_unsafe_index_put", "put")
-def _index_put(call: Call) -> Any:
-    """Elements replaced, or added to where repeated places add up."""
-    x, raw = call["self"], call.raw["self"]
-    own = torch.arange(raw.numel()).reshape(raw.shape)
-    if "indices" in call.raw:
-        values = call["values"]
-        target = torch.ops.aten.index.Tensor(own, call.raw["indices"]).numpy()
-    else:
-        values = call["source"]
-        target = own.reshape(-1)[call.raw["index"]].numpy()
-    values = xp.broadcast_to(values, shape=target.shape) if values.shape != target.shape else values
-    if call["accumulate"]:
-        return x + _placed(values, target, x)
-    spread = np.arange(x.size)
-    spread[target.reshape(-1)] = x.size + np.arange(target.size)
-    both = xp.concatenate([flattened(x), flattened(values)], axis=0)
-    return gathered(both, spread.reshape(x.shape))
-
-
-@lowers("embedding")
-def _embedding(call: Call) -> Any:
-    return xp.take(call["weight"], constant(exact(call.raw["indices"])), axis=0)
-
-
-@lowers("col2im")
-def _col2im(call: Call) -> Any:
-    """Overlapping blocks added: the transpose of im2col, whose positions say where each element goes."""
-    x, out = call["self"], call.results[0]
-    own = torch.arange(1, out.numel() + 1, dtype=torch.float64).reshape(out.shape)
-    args = [call[n] for n in ("kernel_size", "dilation", "padding", "stride")]
-    target = exact(torch.ops.aten.im2col(own, *args)).astype(np.int64).reshape(-1)
-    zeros = constant(np.zeros(out.numel() + 1))
-    total = xp.scatter_add(zeros, constant(target), flattened(x), axis=0)
-    return gathered(total, np.arange(1, out.numel() + 1).reshape(tuple(out.shape)))
 
 
 @lowers("linalg_diagonal")

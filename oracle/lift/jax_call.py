@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from oracle.lift.complex_numbers import Complex, Symbol
 from oracle.lift.jax_values import Value
 from oracle.lift.program import Array
 from reference_engine.trace import Tensor
@@ -40,13 +41,23 @@ class Call:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """The operands in the Program."""
+        """The operands in the Program, none of them complex."""
         return [v.tensor for v in self.inputs]
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The operands in the Program, complex ones too."""
+        return [v.symbol for v in self.inputs]
 
     @property
     def tensor(self) -> Tensor:
         """The first operand in the Program."""
         return self.inputs[0].tensor
+
+    @property
+    def pair(self) -> Complex:
+        """The first operand where it is complex."""
+        return self.inputs[0].pair
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,7 +69,7 @@ class Call:
         return self.inputs[place].array
 
 
-Lowering = Callable[[Call], Tensor | Sequence[Tensor | None]]
+Lowering = Callable[[Call], Symbol | Sequence[Symbol | None]]
 """A primitive in operations of ours. None stands for a result that is a constant here: an integer."""
 
 Structure = Callable[[Call], Sequence[Value]]

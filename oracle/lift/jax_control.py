@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from oracle.lift.complex_numbers import stacked
 from oracle.lift.jax_call import Call, NotLoweredError, Structure
 from oracle.lift.jax_folds import reduce, reduce_window
 from oracle.lift.jax_solve import custom_linear_solve
@@ -107,7 +108,9 @@ def _stacked(values: Sequence[Value], aval: Any) -> Value:
     if not any(v.lifted for v in values):
         return fixed(jnp.stack([v.concrete for v in values]))
     source = Application(lambda found: [jnp.stack(found)], values)
-    return derived([xp.stack([v.tensor for v in values], axis=0)], [aval], source)[0]
+    if not jnp.issubdtype(aval.dtype, jnp.complexfloating):
+        return derived([xp.stack([v.tensor for v in values], axis=0)], [aval], source)[0]
+    return derived([stacked([v.pair for v in values], 0)], [aval], source)[0]
 
 
 STRUCTURES: Mapping[str, Structure] = {

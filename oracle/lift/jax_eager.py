@@ -49,24 +49,42 @@ class _Recorder(core.Trace):  # type: ignore[misc]
 
     def process_primitive(self, primitive: Any, arguments: Sequence[Any], params: Any, /) -> Any:
         """One primitive, by way of a jaxpr of it alone."""
-        avals = [core.typeof(a) for a in arguments]
-        jaxpr = jax.make_jaxpr(lambda *x: primitive.bind(*x, **params))(*avals)
-        values = [_value(a, t) for a, t in zip(arguments, avals, strict=True)]
-        results = self.interpreter.inline(jaxpr, values)
-        found = [_Array(self, v, a) for v, a in zip(results, jaxpr.out_avals, strict=True)]
+        found = self._lifted(lambda *x: primitive.bind(*x, **params), arguments)
         return found if primitive.multiple_results else found[0]
 
-    def process_custom_jvp_call(self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, **_: Any) -> Any:
+    def _lifted(self, function: Callable[..., Any], arguments: Sequence[Any]) -> list[_Array]:
+        """The results of a function of arrays, by way of its jaxpr."""
+        avals = [core.typeof(a) for a in arguments]
+        jaxpr = jax.make_jaxpr(function)(*avals)
+        values = [_value(a, t) for a, t in zip(arguments, avals, strict=True)]
+        results = self.interpreter.inline(jaxpr, values)
+        return [_Array(self, v, a) for v, a in zip(results, jaxpr.out_avals, strict=True)]
+
+    def _looked_through(self, fun: Any, call: Callable[..., Any], tracers: Sequence[Any]) -> Any:
+        """A function with a rule of its own, as one equation; step by step where it asks for values."""
+        try:
+            return self._lifted(call, tracers)
+        except jax.errors.ConcretizationTypeError:
+            with core.set_current_trace(self):
+                return fun.call_wrapped(*tracers)
+
+    def process_custom_jvp_call(self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, **p: Any) -> Any:
         """The function itself, without its rule."""
-        with core.set_current_trace(self):
-            return fun.call_wrapped(*tracers)
+
+        def call(*x: Any) -> Any:
+            return core.trace_ctx.trace.process_custom_jvp_call(primitive, fun, jvp, x, **p)
+
+        return self._looked_through(fun, call, tracers)
 
     def process_custom_vjp_call(
-        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /, **_: Any
+        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /, **p: Any
     ) -> Any:
         """The function itself, without its rule."""
-        with core.set_current_trace(self):
-            return fun.call_wrapped(*tracers)
+
+        def call(*x: Any) -> Any:
+            return core.trace_ctx.trace.process_custom_vjp_call(primitive, fun, fwd, bwd, x, **p)
+
+        return self._looked_through(fun, call, tracers)
 
 
 def _value(argument: Any, aval: Any) -> Value:

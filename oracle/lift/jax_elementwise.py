@@ -117,7 +117,7 @@ def _identity(call: Call) -> list[Tensor]:
     return call.tensors
 
 
-_IDENTITIES = (
+IDENTITIES = (
     "copy", "copy_p", "name", "sharding_constraint", "layout_constraint", "optimization_barrier", "pvary",
     "device_put", "reshard", "mesh_cast",
 )  # fmt: skip
@@ -125,7 +125,7 @@ _IDENTITIES = (
 ELEMENTWISE: Mapping[str, Lowering] = {
     **{name: _named(name) for name in _SAME_NAME},
     **{name: _named(ours) for name, ours in _OTHER_NAME.items()},
-    **dict.fromkeys(_IDENTITIES, _identity),
+    **dict.fromkeys(IDENTITIES, _identity),
     "rem": _plain(_remainder),
     "round": _round,
     "polygamma": _polygamma,

@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from oracle.frameworks.jax_arrays import sixty_four_bits
+from oracle.lift.complex_numbers import Symbol, each_part
 from oracle.lift.jax_call import Call, Lowering
 from oracle.lift.jax_shaping import joined, taken, taken_or
 from oracle.lift.program import Array
@@ -71,8 +72,10 @@ def _dynamic_update_slice(call: Call) -> Tensor:
     return taken(joined([operand.tensor, update.tensor]), places)
 
 
-def _sort(call: Call) -> list[Tensor | None]:
-    """One array is sorted; several go where the keys' sort puts them, which is taken as it came out."""
+def _sort(call: Call) -> list[Symbol | None]:
+    """One real array is sorted; several, or complex numbers, go where the sort of the keys puts them, which
+    is taken as it came out.
+    """
     axis = call.params["dimension"]
     if len(call.inputs) == 1 and call.inputs[0].is_real:
         return [xp.sort(call.tensor, axis=axis)]
@@ -83,7 +86,8 @@ def _sort(call: Call) -> list[Tensor | None]:
             dimension=axis, is_stable=call.params["is_stable"], num_keys=call.params["num_keys"],
         )  # fmt: skip
     places = np.asarray(found[-1])
-    return [taken(v.tensor, places) if v.is_real else None for v in call.inputs]
+    moved = lambda part: taken(part, places)
+    return [each_part(moved, v.symbol) if v.is_real or v.is_complex else None for v in call.inputs]
 
 
 def _top(call: Call) -> list[Tensor | None]:

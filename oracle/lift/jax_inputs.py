@@ -9,31 +9,43 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
+from jax import lax
 
 from oracle.frameworks.jax_arrays import sixty_four_bits
-from oracle.lift.jax_values import is_key, numbers
+from oracle.lift.jax_trees import is_array, is_complex, jax_tree, split
+from oracle.lift.jax_values import numbers
 from oracle.lift.program import Slot
+from oracle.lift.trees import joined
+
+Pair = Callable[[Any, Any], Any]
+"""Makes what is complex of its two parts."""
+
+
+class Call(Protocol):
+    """The function at other arrays."""
+
+    def __call__(self, arrays: Sequence[Any], pair: Pair = ...) -> Any:
+        """What the function returns."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arguments:
     """A function and its arguments, taken apart.
 
-    ``leaves`` are the JAX arrays of ``slots``. ``call`` calls the function with other arrays in their places;
-    all else (Python numbers, strings, typed random keys, objects that are no pytrees) stays as given.
+    ``leaves`` are the JAX arrays of ``slots``: a complex array is two real ones. ``call`` calls the function
+    with other arrays in their places, ``pair`` making a complex one of two; all else (Python numbers,
+    strings, typed random keys, objects that are no pytrees) stays as given.
     """
 
     slots: tuple[Slot, ...]
     leaves: tuple[Any, ...]
-    call: Callable[[Sequence[Any]], Any]
+    call: Call
     notes: tuple[str, ...]
-    has_complex: bool
 
 
 def read_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -42,44 +54,32 @@ def read_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
 
     TypeError for a call that does not fit the function's signature.
     """
-    named, where = _by_parameter(fn, args, kwargs)
-    given, structure = tree_flatten_with_path(named)
-    own, shape = tree_flatten_with_path(fn)
-    entries = [(_path(p), leaf, False) for p, leaf in given]
-    entries += [("fn" + keystr(p), leaf, True) for p, leaf in own]
-    values = [leaf for _, leaf, _ in entries]
+    names = _parameters(fn, args, kwargs)
+    given = [jax_tree(v, n) for n, v in zip(names, (*args, *kwargs.values()), strict=True)]
+    own = jax_tree(fn, "fn")
+    tree = joined([*given, own], lambda parts: parts)
+    values, captured = tree.leaves, len(tree.leaves) - len(own.leaves)
     places = [i for i, leaf in enumerate(values) if is_array(leaf)]
-    names = unique_names(entries[i][0] for i in places)
     with own_precision(values):
-        leaves = tuple(jnp.asarray(values[i]) for i in places)
+        pieces = [(i, *piece) for i in places for piece in split(tree.paths[i], jnp.asarray(values[i]))]
+    names = unique_names(path for _, path, _, _ in pieces)
     slots = []
-    for name, i, leaf in zip(names, places, leaves, strict=True):
+    for name, (i, path, part, leaf) in zip(names, pieces, strict=True):
         dtype = jnp.dtype(leaf.dtype)
         real = bool(jnp.issubdtype(dtype, jnp.floating))
-        slots.append(Slot(name, entries[i][0], np.array(numbers(leaf)), dtype.name, real, entries[i][2]))
+        slots.append(Slot(name, path, np.array(numbers(leaf)), dtype.name, real, i >= captured, part))
 
-    def call(arrays: Sequence[Any]) -> Any:
-        filled = list(values)
-        for place, array in zip(places, arrays, strict=True):
-            filled[place] = array
-        arguments = tree_unflatten(structure, filled[: len(given)])
-        function = tree_unflatten(shape, filled[len(given) :])
-        positional, keywords = where(arguments)
-        return function(*positional, **keywords)
+    def call(arrays: Sequence[Any], pair: Pair = lax.complex) -> Any:
+        filled, waiting = list(values), iter(arrays)
+        for i in places:
+            first = next(waiting)
+            filled[i] = pair(first, next(waiting)) if is_complex(values[i]) else first
+        *arguments, function = tree.rebuild(filled)
+        keywords = dict(zip(kwargs, arguments[len(args) :], strict=True))
+        return function(*arguments[: len(args)], **keywords)
 
-    has_complex = any(
-        hasattr(v, "dtype") and not is_key(v.dtype) and jnp.issubdtype(v.dtype, jnp.complexfloating)
-        for v in values
-    )
-    return Arguments(tuple(slots), leaves, call, _notes(entries), has_complex)
-
-
-def is_array(leaf: Any) -> bool:
-    """Whether a leaf holds numbers that could be differentiated or indexed with: a JAX or a numpy array."""
-    if not isinstance(leaf, (jax.Array, np.ndarray, np.generic)) or is_key(leaf.dtype):
-        return False
-    kinds = (jnp.floating, jnp.integer, np.bool_)
-    return any(jnp.issubdtype(leaf.dtype, kind) for kind in kinds)
+    leaves = tuple(leaf for _, _, _, leaf in pieces)
+    return Arguments(tuple(slots), leaves, call, _notes(tree.paths[:captured], values))
 
 
 def own_precision(leaves: Iterable[Any]) -> AbstractContextManager[Any]:
@@ -88,7 +88,8 @@ def own_precision(leaves: Iterable[Any]) -> AbstractContextManager[Any]:
     Elsewhere the caller's flag stays: with 64 bits on, a float32 function that makes an array of ones or a
     dropout mask would compute something else.
     """
-    wide = any(isinstance(leaf, jax.Array) and is_array(leaf) and leaf.dtype.itemsize == 8 for leaf in leaves)
+    held = (leaf.dtype for leaf in leaves if isinstance(leaf, jax.Array) and is_array(leaf))
+    wide = any(d.itemsize == (16 if jnp.issubdtype(d, jnp.complexfloating) else 8) for d in held)
     return sixty_four_bits() if wide else nullcontext()
 
 
@@ -110,15 +111,13 @@ def unique_names(paths: Iterable[str]) -> list[str]:
     return names
 
 
-def _by_parameter(
-    fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[list[tuple[str, Any]], Callable[[Any], tuple[Sequence[Any], Mapping[str, Any]]]]:
-    """Arguments with the names of the parameters that take them, and the way back to a call."""
+def _parameters(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """Where the arguments are found: under the names of the parameters that take them."""
     try:
         bound: Any = inspect.signature(fn).bind(*args, **kwargs)
         kinds = {p.name: p.kind for p in inspect.signature(fn).parameters.values()}
     except ValueError:  # a builtin that does not tell its signature
-        names, kinds = [f"x{i}" for i in range(len(args))], {}
+        names = [f"x{i}" for i in range(len(args))]
     else:
         names = []
         for name in bound.arguments:
@@ -126,45 +125,12 @@ def _by_parameter(
                 names += [f"{name}[{i}]" for i in range(len(bound.arguments[name]))]
             elif len(names) < len(args):
                 names.append(name)
-    named = [_Named(n, a) for n, a in zip(names, args, strict=True)]
-    named += [_Named(k, v) for k, v in kwargs.items()]
-
-    def where(filled: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        count = len(args)
-        plain = [entry.value for entry in filled]
-        return plain[:count], dict(zip(kwargs, plain[count:], strict=True))
-
-    return named, where  # type: ignore[return-value]
+    return [*names, *kwargs]
 
 
-@jax.tree_util.register_pytree_with_keys_class
-class _Named:
-    """An argument with its parameter's name as the first part of its path."""
-
-    def __init__(self, name: str, value: Any) -> None:
-        self.name = name
-        self.value = value
-
-    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[str, Any]], str]:
-        return ((self.name, self.value),), self.name
-
-    @classmethod
-    def tree_unflatten(cls, name: str, children: tuple[Any]) -> _Named:
-        return cls(name, children[0])
-
-
-def _path(path: tuple[Any, ...]) -> str:
-    """The path below the list of arguments, which is no part of what a person wrote."""
-    inner: str = keystr(path[2:])
-    return str(path[1]) + inner
-
-
-def _notes(entries: Iterable[tuple[str, Any, bool]]) -> tuple[str, ...]:
+def _notes(paths: Sequence[str], leaves: Sequence[Any]) -> tuple[str, ...]:
     return tuple(
         f"{path} is a {type(leaf).__name__}, which JAX does not look into: its arrays are constants"
-        for path, leaf, captured in entries
-        if not captured
-        and hasattr(leaf, "__dict__")
-        and any(is_array(v) for v in vars(leaf).values())
-        and not is_array(leaf)
+        for path, leaf in zip(paths, leaves, strict=False)
+        if hasattr(leaf, "__dict__") and any(is_array(v) for v in vars(leaf).values()) and not is_array(leaf)
     )

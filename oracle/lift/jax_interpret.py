@@ -13,11 +13,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from oracle.lift.complex_numbers import Complex, Symbol
 from oracle.lift.jax_call import Call, NotLoweredError
 from oracle.lift.jax_control import STRUCTURES
-from oracle.lift.jax_primitives import IGNORED, INTEGER, LOWERINGS, missing
+from oracle.lift.jax_primitives import IGNORED, INTEGER, lowering_of
 from oracle.lift.jax_source import line_of
-from oracle.lift.jax_values import Application, Value, as_constant, bits_of, derived, fixed
+from oracle.lift.jax_values import Application, Value, bits_of, derived, fixed
 from oracle.lift.program import Unsupported
 from reference_engine.trace import Builder, Tensor
 
@@ -58,7 +59,7 @@ class Interpreter:
 
     def _equation(self, equation: Any, inputs: Sequence[Value]) -> Sequence[Value]:
         name = equation.primitive.name
-        run = _bound(equation)
+        run = bound(equation)
         if not any(v.lifted for v in inputs):
             return [fixed(r) for r in run([v.concrete for v in inputs])]
         if name in IGNORED:
@@ -66,10 +67,7 @@ class Interpreter:
         avals = tuple(v.aval for v in equation.outvars)
         call = Call(name, equation.params, tuple(inputs), avals, run, self)
         try:
-            if name in STRUCTURES:
-                return STRUCTURES[name](call)
-            _refuse_complex(call)
-            return self._lower(call)
+            return STRUCTURES[name](call) if name in STRUCTURES else self._lower(call)
         except NotLoweredError as refusal:
             self.refuse(name, str(refusal))
             return self._placeholders(call)
@@ -78,52 +76,51 @@ class Interpreter:
         source = Application(call.run, call.inputs)
         if call.name == "bitcast_convert_type" or any(v.bits for v in call.inputs):
             return _of_bits(call, source)
-        counted = not any(v.is_real for v in call.inputs)
-        whole = all(not jnp.issubdtype(a.dtype, jnp.floating) and a.dtype != np.bool_ for a in call.outputs)
+        counted = not any(v.is_real or v.is_complex for v in call.inputs)
+        whole = all(not jnp.issubdtype(a.dtype, jnp.inexact) and a.dtype != np.bool_ for a in call.outputs)
         if counted and call.name not in INTEGER and not any(a.dtype == np.bool_ for a in call.outputs):
             # Numbers made of integers and booleans only are constant in pieces.
             return [fixed(r) for r in call.run([v.concrete for v in call.inputs])]
-        if call.name not in LOWERINGS:
-            raise NotLoweredError(missing(call.name))
-        result = LOWERINGS[call.name](call)
-        tensors = [result] if isinstance(result, Tensor) else list(result)
-        if any(t is None for t in tensors) or (whole and not counted):
-            return self._with_constants(call, source, tensors)
-        return derived([t for t in tensors if t is not None], call.outputs, source)
+        result = lowering_of(call)(call)
+        symbols = [result] if isinstance(result, (Tensor, Complex)) else list(result)
+        if any(s is None for s in symbols) or (whole and not counted):
+            return self._with_constants(call, source, symbols)
+        return derived([s for s in symbols if s is not None], call.outputs, source)
 
     def _with_constants(
-        self, call: Call, source: Application, tensors: Sequence[Tensor | None]
+        self, call: Call, source: Application, symbols: Sequence[Symbol | None]
     ) -> Sequence[Value]:
         """Results of which some are integers that are taken as they came out."""
         results = call.run([v.concrete for v in call.inputs])
         values = []
-        for tensor, aval, result in zip(tensors, call.outputs, results, strict=True):
-            if tensor is None or jnp.issubdtype(aval.dtype, jnp.integer):
+        for symbol, aval, result in zip(symbols, call.outputs, results, strict=True):
+            if symbol is None or jnp.issubdtype(aval.dtype, jnp.integer):
                 values.append(fixed(result))
             else:
                 values.append(
-                    Value(tuple(aval.shape), aval.dtype, tensor=tensor, concrete=result, source=source)
+                    Value(tuple(aval.shape), aval.dtype, symbol=symbol, concrete=result, source=source)
                 )
         return values
 
     def _placeholders(self, call: Call) -> Sequence[Value]:
         """Something of the right shape, so that the rest can be read and all that is missing is named."""
         avals = [a for a in call.outputs if hasattr(a, "shape") and hasattr(a, "dtype")]
-        zeros = [np.zeros(a.shape, dtype=_plain(a.dtype)) for a in avals]
-        source = Application(lambda _: zeros, ())
-        return derived([as_constant(z) for z in zeros], avals, source)
+        zeros = [fixed(np.zeros(a.shape, dtype=_plain(a.dtype))) for a in avals]
+        source = Application(lambda _: [z.concrete for z in zeros], ())
+        return derived([z.symbol for z in zeros], avals, source)
 
 
 def _plain(dtype: Any) -> Any:
-    """A dtype that a Program's constant can have."""
-    if dtype == np.bool_:
-        return np.bool_
-    return np.int64 if jnp.issubdtype(dtype, jnp.integer) else np.float64
+    """A dtype of numpy's own that constants can have."""
+    for kind, plain in ((jnp.integer, np.int64), (jnp.complexfloating, np.complex128), (np.bool_, np.bool_)):
+        if jnp.issubdtype(dtype, kind):
+            return plain
+    return np.float64
 
 
 def _of_bits(call: Call, source: Application) -> Sequence[Value]:
     """Bits stay bits until a condition is made of them, which is constant in pieces: the sign, say."""
-    if any(jnp.issubdtype(a.dtype, jnp.floating) for a in call.outputs):
+    if any(jnp.issubdtype(a.dtype, jnp.inexact) for a in call.outputs):
         msg = "a number rebuilt from bits of another has no derivative that its operations tell"
         raise NotLoweredError(msg)
     if all(a.dtype == np.bool_ for a in call.outputs):
@@ -131,7 +128,9 @@ def _of_bits(call: Call, source: Application) -> Sequence[Value]:
     return bits_of(call.outputs, source)
 
 
-def _bound(equation: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+def bound(equation: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """An equation as a function of concrete operands."""
+
     def run(values: Sequence[Any]) -> Sequence[Any]:
         found = equation.primitive.get_bind_params(equation.params)
         functions, params = found if isinstance(found, tuple) else ((), found)  # a pair before JAX 0.10
@@ -141,10 +140,3 @@ def _bound(equation: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
         return results
 
     return run
-
-
-def _refuse_complex(call: Call) -> None:
-    types: list[Any] = [v.dtype for v in call.inputs] + [getattr(a, "dtype", None) for a in call.outputs]
-    if any(t is not None and jnp.issubdtype(t, jnp.complexfloating) for t in types):
-        msg = "complex numbers are not lifted yet; split the function into real and imaginary parts"
-        raise NotLoweredError(msg)

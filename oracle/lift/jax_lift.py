@@ -8,13 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import keystr, tree_flatten_with_path, tree_leaves
 
 from oracle.lift.jax_eager import follow
 from oracle.lift.jax_inputs import Arguments, own_precision, read_arguments, unique_names
 from oracle.lift.jax_interpret import Interpreter
-from oracle.lift.jax_primitives import COMPLEX
 from oracle.lift.jax_source import file_of
+from oracle.lift.jax_trees import pieces
 from oracle.lift.jax_values import Application, Value, is_key, numbers
 from oracle.lift.program import Array, Lifted, Output, Slot, Unsupported
 from reference_engine.program import Kind, TensorType
@@ -25,32 +24,40 @@ _ASKED_FOR_A_VALUE = (jax.errors.ConcretizationTypeError, jax.errors.TracerArray
 PYTHON = "the function asks in Python for the value of an input; use jnp.where, lax.cond or lax.while_loop"
 
 
-def lift_jax(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Lifted:
+def lift_jax(
+    fn: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    builder: Builder | None = None,
+    reader: Callable[[Builder, str | None], Interpreter] = Interpreter,
+) -> Lifted:
     """The Program of ``fn`` at ``args``, its inputs and the values that it returned.
 
     Floating-point arrays are differentiable inputs; integer and boolean ones are held as they are. The
     function runs once for its values and is traced once; rules of ``custom_vjp`` and ``custom_jvp`` are not
     used. TypeError for a call that does not fit, or a result that JAX cannot hold; what the function raises
-    goes through.
+    goes through. ``builder`` and ``reader`` are other ones than the plain ones, which note more on the way.
     """
     arguments = read_arguments(fn, args, dict(kwargs or {}))
     with own_precision(arguments.leaves):
         outputs = _outputs(arguments.call(arguments.leaves), arguments.slots)
-        refused = _complex(arguments, outputs)
-        if refused:
-            return Lifted(None, arguments.slots, outputs, refused)
-        return _lifted(fn, arguments, outputs)
+        return _lifted(fn, arguments, outputs, builder or Builder(surface=True), reader)
 
 
-def _lifted(fn: Callable[..., Any], arguments: Arguments, outputs: tuple[Output, ...]) -> Lifted:
-    builder = Builder(surface=True)
+def _lifted(
+    fn: Callable[..., Any],
+    arguments: Arguments,
+    outputs: tuple[Output, ...],
+    builder: Builder,
+    reader: Callable[[Builder, str | None], Interpreter],
+) -> Lifted:
     file = file_of(fn)
     with building(builder):
         tensors = [
             builder.input(s.name, TensorType(s.array.shape, kind_of(s.array))) for s in arguments.slots
         ]
         moving = [i for i, s in enumerate(arguments.slots) if s.differentiable]
-        interpreter = Interpreter(builder, file)
+        interpreter = reader(builder, file)
         values = [_input(arguments.leaves[i], tensors[i]) for i in moving]
         try:
             results = _results(_flat(arguments, moving), values, interpreter)
@@ -77,46 +84,39 @@ def _results(function: Callable[..., list[Any]], inputs: list[Value], lifter: In
 
 
 def _flat(arguments: Arguments, moving: Sequence[int]) -> Callable[..., list[Any]]:
-    """The function of its differentiable arrays alone, with a flat result."""
+    """The function of its differentiable arrays alone, with a flat result; both real."""
 
     def flat(*reals: Any) -> list[Any]:
         arrays = list(arguments.leaves)
         for place, value in zip(moving, reals, strict=True):
             arrays[place] = value
-        return list(tree_leaves(arguments.call(arrays)))
+        return [leaf for _, _, leaf in pieces(arguments.call(arrays), "out")]
 
     return flat
 
 
 def _input(leaf: Any, tensor: Tensor) -> Value:
     source = Application(lambda _: [leaf], ())
-    value = Value(tuple(leaf.shape), leaf.dtype, tensor=tensor, concrete=leaf, source=source)
+    value = Value(tuple(leaf.shape), leaf.dtype, symbol=tensor, concrete=leaf, source=source)
     source.outputs = (value,)
     return value
 
 
 def _outputs(result: Any, slots: Sequence[Slot]) -> tuple[Output, ...]:
     """The leaves of what the function returned."""
-    found = [("out" + keystr(path), leaf) for path, leaf in tree_flatten_with_path(result)[0]]
-    names = unique_names([*(s.name for s in slots), *(path for path, _ in found)])[len(slots) :]
+    found = pieces(result, "out")
+    names = unique_names([*(s.name for s in slots), *(path for path, _, _ in found)])[len(slots) :]
     outputs = []
-    for name, (path, leaf) in zip(names, found, strict=True):
-        if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex)) or (
+    for name, (path, part, leaf) in zip(names, found, strict=True):
+        if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float)) or (
             isinstance(leaf, jax.Array) and is_key(leaf.dtype)
         ):
             msg = f"the function returned a {type(leaf).__name__} in {path}; expected JAX arrays"
             raise TypeError(msg)
         dtype = jnp.asarray(leaf).dtype
         real = bool(jnp.issubdtype(dtype, jnp.floating))
-        value = np.asarray(leaf) if jnp.issubdtype(dtype, jnp.complexfloating) else numbers(leaf)
-        outputs.append(Output(name, path, np.array(value), jnp.dtype(dtype).name, real))
+        outputs.append(Output(name, path, np.array(numbers(leaf)), jnp.dtype(dtype).name, real, part))
     return tuple(outputs)
-
-
-def _complex(arguments: Arguments, outputs: Sequence[Output]) -> tuple[Unsupported, ...]:
-    if arguments.has_complex or any(o.value.dtype.kind == "c" for o in outputs):
-        return (Unsupported("complex numbers", COMPLEX),)
-    return ()
 
 
 def kind_of(array: Array) -> Kind:

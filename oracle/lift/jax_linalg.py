@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from oracle.lift.complex_numbers import Complex, Symbol, each_part
 from oracle.lift.jax_call import Call, Lowering, NotLoweredError
 from oracle.lift.jax_shaping import taken, taken_or
 from oracle.lift.program import Array
@@ -63,7 +65,8 @@ def _svd(call: Call) -> list[Tensor]:
     return [values, left * xp.constant(signs[..., None, :]), right * xp.constant(signs[..., :, None])]
 
 
-def _qr(call: Call) -> list[Tensor]:
+def reduced(call: Call) -> None:
+    """NotLoweredError for a QR whose factors have no derivative or no fixed order."""
     rows, columns = call.inputs[0].shape[-2:]
     if call.params.get("pivoting"):
         msg = "qr with pivoting is not lifted; permute the columns first"
@@ -71,20 +74,24 @@ def _qr(call: Call) -> list[Tensor]:
     if call.params["full_matrices"] and rows > columns:
         msg = "mode='complete' gives columns that no derivative is defined for; ask for 'reduced'"
         raise NotLoweredError(msg)
+
+
+def _qr(call: Call) -> list[Tensor]:
+    reduced(call)
     q, r = xp.qr(call.tensor)
     found = np.asarray(call.run([call.inputs[0].concrete])[1]).astype(np.float64)
     signs = np.where(np.diagonal(found, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
     return [q * xp.constant(signs[..., None, :]), r * xp.constant(signs[..., :, None])]
 
 
-def _lu(call: Call) -> list[Tensor | None]:
+def _lu(call: Call) -> list[Symbol | None]:
     """Gaussian elimination on rows in the order of JAX's pivots; both factors in one matrix."""
     order = np.asarray(call.run([call.inputs[0].concrete])[2]).astype(np.int64)
     shape = call.inputs[0].shape
     places = np.take_along_axis(positions(shape), order[..., :, None], axis=-2)
-    a = taken(call.tensor, places)
+    a = each_part(lambda part: taken(part, places), call.inputs[0].symbol)
     rows, columns = shape[-2:]
-    done = []
+    done: list[tuple[Symbol, Symbol]] = []
     for k in range(min(rows, columns)):
         top, below = a[..., :1, :], a[..., 1:, :]
         factors = below[..., :1] / top[..., :1]
@@ -92,10 +99,13 @@ def _lu(call: Call) -> list[Tensor | None]:
         a = below[..., 1:] - factors * top[..., 1:]
         if k + 1 == min(rows, columns):
             break
-    return [_assembled(done, shape), None, None]
+    if not isinstance(a, Complex):
+        return [_assembled(done, shape), None, None]
+    parts = (_assembled([(getattr(t, k), getattr(f, k)) for t, f in done], shape) for k in ("re", "im"))
+    return [Complex(*parts), None, None]
 
 
-def _assembled(done: list[tuple[Tensor, Tensor]], shape: tuple[int, ...]) -> Tensor:
+def _assembled(done: Sequence[tuple[Any, Any]], shape: tuple[int, ...]) -> Tensor:
     """Rows of the upper and columns of the lower factor, each step's in its place."""
     rows, columns = shape[-2:]
     stack = shape[:-2]

@@ -16,7 +16,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from oracle.lift.complex_numbers import Complex, Symbol, as_complex, each_part
 from oracle.lift.jax_call import Call, NotLoweredError
+from oracle.lift.jax_complex_linalg import solved
 from oracle.lift.jax_shaping import reshaped, taken
 from oracle.lift.jax_values import Application, Value, derived, fixed
 from oracle.lift.program import Array
@@ -42,15 +44,21 @@ def custom_linear_solve(call: Call) -> Sequence[Value]:
         probes[k, columns[:, k]] = 1.0
     images = _images(call, matvec, constants, probes.reshape((size, *b.shape)).astype(b.dtype))
     places = np.arange(size) * probes.shape[1] + rows[:, :, None]
-    matrices = taken(images.tensor, places[blocks[:, 0]])
-    sides = taken(b.tensor, rows[blocks].transpose(0, 2, 1))
-    found = xp.solve(matrices, sides)
+    matrices = each_part(lambda part: taken(part, places[blocks[:, 0]]), images.symbol)
+    sides = each_part(lambda part: taken(part, rows[blocks].transpose(0, 2, 1)), b.symbol)
+    found = _solution(matrices, sides)
     order = np.empty(probes.shape[1], dtype=np.int64)
     distinct, copies = blocks.shape
     slots = np.arange(distinct * size * copies).reshape(distinct, size, copies).transpose(0, 2, 1)
     order[columns[blocks].ravel()] = slots.ravel()
-    tensor = reshaped(taken(found, order), b.shape)
-    return derived([tensor], call.outputs, Application(call.run, call.inputs))
+    symbol = each_part(lambda part: reshaped(taken(part, order), b.shape), found)
+    return derived([symbol], call.outputs, Application(call.run, call.inputs))
+
+
+def _solution(matrices: Symbol, sides: Symbol) -> Symbol:
+    if isinstance(matrices, Complex) or isinstance(sides, Complex):
+        return solved(as_complex(matrices), as_complex(sides))
+    return xp.solve(matrices, sides)  # type: ignore[no-any-return]
 
 
 def _images(call: Call, matvec: Any, constants: Sequence[Value], probes: Array) -> Value:
@@ -75,13 +83,15 @@ def _blocks(matvec: Any, constants: Sequence[Value], b: Value) -> tuple[Array, A
     """
     generator = np.random.default_rng(0)
     held = [
-        jnp.asarray(generator.normal(size=v.shape), dtype=v.dtype) if v.lifted and v.is_real else v.concrete
+        jnp.asarray(generator.normal(size=v.shape), dtype=v.dtype)
+        if v.lifted and (v.is_real or v.is_complex)
+        else v.concrete
         for v in constants
     ]
     n = int(np.prod(b.shape, dtype=np.int64))
     basis = jnp.asarray(np.eye(n).reshape((n, *b.shape)), dtype=b.dtype)
     images = jax.vmap(lambda one: _applied(matvec, held, one))(basis)
-    matrix = np.asarray(images).astype(np.float64).reshape(n, n).T
+    matrix = np.asarray(images).astype(np.complex128 if b.is_complex else np.float64).reshape(n, n).T
     row, column = np.nonzero(matrix)
     graph = coo_array((np.ones(row.size), (row, column + n)), shape=(2 * n, 2 * n))
     count, labels = connected_components(graph, directed=False)

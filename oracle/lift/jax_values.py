@@ -1,4 +1,5 @@
-"""What a variable of a jaxpr stands for while it is lifted: a tensor of the Program, and its concrete value.
+"""What a variable of a jaxpr stands for while it is lifted: its symbol in the Program, which is a tensor or
+for complex numbers a pair of them, and its concrete value.
 
 Both are made on demand. A variable that depends on no differentiable input has a concrete value only, and
 enters the Program as a constant if something lifted uses it. A lifted variable's concrete value is computed,
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from oracle.lift.complex_numbers import Complex, Symbol
 from oracle.lift.program import Array
 from reference_engine.trace import Tensor, constant, xp
 
@@ -31,16 +33,16 @@ class Application:
 
 
 class Value:
-    """One variable: its shape and dtype, and its tensor or its concrete value or both."""
+    """One variable: its shape and dtype, and its symbol or its concrete value or both."""
 
-    __slots__ = ("_concrete", "_tensor", "bits", "dtype", "shape", "source")
+    __slots__ = ("_concrete", "_symbol", "bits", "dtype", "shape", "source")
 
     def __init__(
         self,
         shape: tuple[int, ...],
         dtype: Any,
         *,
-        tensor: Tensor | None = None,
+        symbol: Symbol | None = None,
         concrete: Any = None,
         source: Application | None = None,
     ) -> None:
@@ -48,7 +50,7 @@ class Value:
         self.dtype = dtype
         self.source = source
         self.bits = False
-        self._tensor = tensor
+        self._symbol = symbol
         self._concrete = concrete
 
     @property
@@ -62,16 +64,45 @@ class Value:
         return bool(jnp.issubdtype(self.dtype, jnp.floating))
 
     @property
+    def is_complex(self) -> bool:
+        """Whether its elements are complex numbers."""
+        return bool(jnp.issubdtype(self.dtype, jnp.complexfloating))
+
+    @property
     def is_bool(self) -> bool:
         """Whether its elements are booleans."""
         return bool(self.dtype == np.bool_)
 
     @property
+    def symbol(self) -> Symbol:
+        """What it is in the Program; a constant is written where it is first used."""
+        if self._symbol is None:
+            self._symbol = _constant(self._concrete)
+        return self._symbol
+
+    @property
     def tensor(self) -> Tensor:
-        """Its node in the Program; a constant is written where it is first used."""
-        if self._tensor is None:
-            self._tensor = as_constant(numbers(self._concrete))
-        return self._tensor
+        """The same of what is real, an integer or a boolean."""
+        symbol = self.symbol
+        assert isinstance(symbol, Tensor)
+        return symbol
+
+    @property
+    def pair(self) -> Complex:
+        """The same of what is complex."""
+        symbol = self.symbol
+        assert isinstance(symbol, Complex)
+        return symbol
+
+    def part(self, name: Literal["re", "im"]) -> Value:
+        """The real or imaginary part of what is complex; all else itself."""
+        if not self.is_complex:
+            return self
+        dtype, take = real_dtype(self.dtype), jnp.real if name == "re" else jnp.imag
+        if not self.lifted:
+            return fixed(np.asarray(take(self.concrete)))
+        symbol = getattr(self.pair, name)
+        return derived([symbol], [jax.ShapeDtypeStruct(self.shape, dtype)], _part_of(self, take))[0]
 
     @property
     def concrete(self) -> Any:
@@ -98,10 +129,14 @@ def fixed(concrete: Any) -> Value:
     return Value(tuple(concrete.shape), concrete.dtype, concrete=concrete)
 
 
-def derived(tensors: Sequence[Tensor], avals: Sequence[Any], source: Application) -> tuple[Value, ...]:
+def _part_of(value: Value, take: Callable[[Any], Any]) -> Application:
+    return Application(lambda found: [take(found[0])], (value,))
+
+
+def derived(symbols: Sequence[Symbol], avals: Sequence[Any], source: Application) -> tuple[Value, ...]:
     """The lifted results of one computation."""
     source.outputs = tuple(
-        Value(tuple(a.shape), a.dtype, tensor=t, source=source) for t, a in zip(tensors, avals, strict=True)
+        Value(tuple(a.shape), a.dtype, symbol=s, source=source) for s, a in zip(symbols, avals, strict=True)
     )
     return source.outputs
 
@@ -115,9 +150,14 @@ def bits_of(avals: Sequence[Any], source: Application) -> tuple[Value, ...]:
 
 
 def derive(f: Callable[..., Tensor], run: Callable[..., Any], aval: Any, *inputs: Value) -> Value:
-    """One lifted result of ``f`` on tensors, which is ``run`` on concrete values."""
+    """One lifted result of ``f`` on tensors, which is ``run`` on concrete values. Of complex operands ``f``
+    takes the parts, so it must be linear in them together.
+    """
     source = Application(lambda values: [run(*values)], inputs)
-    return derived([f(*(v.tensor for v in inputs))], [aval], source)[0]
+    if not any(v.is_complex for v in inputs):
+        return derived([f(*(v.tensor for v in inputs))], [aval], source)[0]
+    parts = [f(*(v.part(k).tensor for v in inputs)) for k in ("re", "im")]
+    return derived([Complex(*parts)], [aval], source)[0]
 
 
 def _compute(wanted: Application) -> None:
@@ -146,6 +186,18 @@ def numbers(value: Any) -> Array:
     if found.dtype == np.bool_:
         return found
     return found.astype(np.int64 if jnp.issubdtype(found.dtype, jnp.integer) else np.float64)
+
+
+def real_dtype(dtype: Any) -> Any:
+    """The format of the parts of a complex number."""
+    return jnp.finfo(dtype).dtype
+
+
+def _constant(concrete: Any) -> Symbol:
+    found = np.asarray(concrete)
+    if jnp.issubdtype(found.dtype, jnp.complexfloating):
+        return Complex(as_constant(numbers(found.real)), as_constant(numbers(found.imag)))
+    return as_constant(numbers(found))
 
 
 def as_constant(array: Array) -> Tensor:

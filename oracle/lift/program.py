@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from reference_engine.program import Program
 
 Array = npt.NDArray[Any]
 
+Part = Literal["", "real", "imag"]
+"""Which part of a complex tensor a real one is; nothing for what is real itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Slot:
@@ -24,6 +27,9 @@ class Slot:
     ``name`` is the Program's input name, ``path`` how the user reaches the leaf (``params['w'][0]``).
     ``array`` holds the exact numbers as float64, int64 or bool; ``dtype`` is the framework's name of the
     leaf's own format (``float32``, ``int64``, ``bool``). ``captured`` tensors are no arguments.
+
+    A complex leaf ``z`` is two slots, one after the other: ``z_real`` and ``z_imag`` under the paths
+    ``z.real`` and ``z.imag``, in the format of its ``part``.
     """
 
     name: str
@@ -32,13 +38,15 @@ class Slot:
     dtype: str
     differentiable: bool
     captured: bool = False
+    part: Part = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Output:
     """One leaf of what the function returned: ``value`` as float64 (int64 and bool for other kinds).
 
-    ``differentiable`` says whether the framework offers a gradient of it.
+    ``differentiable`` says whether the framework offers a gradient of it. A complex leaf is two
+    outputs, as it would be two slots.
     """
 
     name: str
@@ -46,6 +54,7 @@ class Output:
     value: Array
     dtype: str
     differentiable: bool
+    part: Part = ""
 
 
 @dataclass(frozen=True)

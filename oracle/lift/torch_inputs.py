@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ import torch
 from torch.utils import _pytree
 
 from oracle.frameworks import torch_tensors as tensors
-from oracle.frameworks.protocol import Array
-from oracle.lift.program import Output, Slot
-from oracle.lift.trees import Children
+from oracle.lift.program import Output, Part, Slot
+from oracle.lift.trees import Children, identifiers
 
 NAMES = {dtype: name for name, dtype in tensors.DTYPES.items()}
 """Names of the dtypes that are judged."""
@@ -43,9 +42,45 @@ def dtype_name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def slot_of(value: Any, name: str, path: str, *, differentiable: bool, captured: bool = False) -> Slot:
-    """The exact numbers of a tensor under a name."""
-    return Slot(name, path, numbers_of(value), _format(value), differentiable, captured)
+def is_pair(value: Any) -> bool:
+    """Whether a tensor is complex, of parts in a format that is judged."""
+    dense = value.is_complex() and value.layout == torch.strided
+    return dense and value.dtype.to_real() in {torch.float32, torch.float64}
+
+
+def parts_of(value: Any) -> tuple[Any, ...]:
+    """The real tensors that a tensor is made of, without history: itself, or both parts of a complex one."""
+    if not is_pair(value):
+        return (value.detach(),)
+    both = torch.view_as_real(value.detach().resolve_conj())
+    return both.select(-1, 0), both.select(-1, 1)
+
+
+PARTS: tuple[Part, Part] = ("real", "imag")
+
+
+def names_of(
+    values: Sequence[Any], paths: Sequence[str], taken: Sequence[str], refuse: Callable[[str], object]
+) -> list[tuple[str, ...]]:
+    """The names of each tensor's parts, which program text can use and which are not ``taken``."""
+    wanted = [
+        [f"{p}.{part}" for part in PARTS] if is_pair(v) else [p] for v, p in zip(values, paths, strict=True)
+    ]
+    names = iter(identifiers([*taken, *(p for own in wanted for p in own)], refuse)[len(taken) :])
+    return [tuple(next(names) for _ in own) for own in wanted]
+
+
+def slots_of(
+    value: Any, names: Sequence[str], path: str, *, differentiable: bool, captured: bool = False
+) -> list[Slot]:
+    """The exact numbers of a tensor under its names."""
+    if len(names) == 1:
+        return [Slot(names[0], path, numbers_of(value), _format(value), differentiable, captured)]
+    dtype = dtype_name(value.dtype.to_real())
+    return [
+        Slot(name, f"{path}.{part}", tensors.array(own), dtype, differentiable, captured, part)
+        for name, part, own in zip(names, PARTS, parts_of(value), strict=True)
+    ]
 
 
 def _format(value: Any) -> str:
@@ -55,7 +90,7 @@ def _format(value: Any) -> str:
 
 
 def numbers_of(value: Any) -> npt.NDArray[Any]:
-    """Exact numbers as float64, int64 or bool; of formats that are not judged only the shape."""
+    """Exact real numbers as float64, int64 or bool; of formats that are not judged only the shape."""
     strange = (
         value.layout != torch.strided
         or value.is_complex()
@@ -89,18 +124,26 @@ def _overlaps(value: Any) -> bool:
     return False
 
 
-def at_numbers(value: Any, array: Any, dtype: Any) -> Any:
-    """A tensor like ``value`` that holds ``array`` in ``dtype``, on the same device."""
-    return torch.tensor(array).to(dtype).to(value.device)
+def at_numbers(value: Any, arrays: Sequence[Any], dtype: Any) -> Any:
+    """A tensor like ``value`` that holds these numbers, one array for each part, in ``dtype``, on the same
+    device.
+    """
+    parts = [torch.tensor(a) for a in arrays]
+    whole = torch.complex(*(p.to(torch.float64) for p in parts)) if len(parts) > 1 else parts[0]
+    return whole.to(dtype).to(value.device)
 
 
-def output_of(value: Any, name: str, path: str) -> Output:
-    """The numbers of a returned tensor under a name."""
-    return Output(name, path, numbers_of(value), _format(value), bool(value.requires_grad))
+def outputs_of(value: Any, names: Sequence[str], path: str) -> list[Output]:
+    """The numbers of a returned tensor under its names."""
+    slots = slots_of(value, names, path, differentiable=bool(value.requires_grad))
+    return [Output(s.name, s.path, s.array, s.dtype, s.differentiable, s.part) for s in slots]
 
 
-def arrays_of(values: Sequence[Any]) -> list[Array]:
-    """Float64 numpy arrays of tensors and arrays."""
-    return [
-        tensors.real_array(v.detach()) if is_tensor(v) else np.asarray(v, dtype=np.float64) for v in values
-    ]
+def arrays_of(values: Sequence[Any]) -> list[npt.NDArray[Any]]:
+    """Numpy arrays of tensors and arrays: float64, complex128 for complex numbers."""
+    return [_wide(v.detach()) if is_tensor(v) else np.asarray(v) for v in values]
+
+
+def _wide(value: Any) -> npt.NDArray[Any]:
+    found = value.to(torch.complex128 if value.is_complex() else torch.float64)
+    return np.array(found.resolve_conj().numpy(force=True))

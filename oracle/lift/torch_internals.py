@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch._library.custom_ops import OPDEFS
 
 
 def arguments_of(func: Any) -> Any:
@@ -24,6 +25,22 @@ def name_of(func: Any) -> str:
 def overload_of(func: Any) -> str:
     """The name of an overload; that of a form with ``out`` is its functional one's."""
     return str(func._overloadname).removesuffix("_out").replace("out", "default")  # noqa: SLF001
+
+
+def body_of(func: Any, device: str) -> Any:
+    """The Python function that runs for a ``torch.library.custom_op`` on a device; None for other ones."""
+    found = OPDEFS.get(str(func._schema.name))  # noqa: SLF001
+    if found is None:
+        return None
+    kernels = found._backend_fns  # noqa: SLF001
+    return kernels.get(device) or kernels.get(None) or found._init_fn  # noqa: SLF001
+
+
+def composition_of(func: Any) -> Any:
+    """What runs an operation that torch itself composes of others for every device; None for other ones."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd  # noqa: SLF001
+    composed = func.has_kernel_for_dispatch_key(key)
+    return func.decompose if composed else None
 
 
 def rank_of(func: Any) -> int:
@@ -76,3 +93,14 @@ def without_fused_layers() -> Iterator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(enabled)  # noqa: SLF001
+
+
+def unmarked(tensor: Any) -> Any:
+    """The numbers that lie in a tensor's memory, whatever marks (conjugate, negative) say of them."""
+    found = tensor.conj() if tensor.is_conj() else tensor
+    return torch._neg_view(found) if found.is_neg() else found  # noqa: SLF001
+
+
+def is_inexact(tensor: Any) -> bool:
+    """Whether a tensor has numbers that a derivative can be taken of: real or complex ones."""
+    return bool(tensor.is_floating_point() or tensor.is_complex())

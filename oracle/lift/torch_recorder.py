@@ -14,27 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch._decomp import decomposition_table
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from oracle.lift import aten_table
 from oracle.lift.aten import CONSTANT, Call, NoLoweringError
+from oracle.lift.complex_numbers import Symbol, each_part
 from oracle.lift.program import Unsupported
+from oracle.lift.torch_arguments import bound, is_view, moves_only, tensors_in, written_by
 from oracle.lift.torch_boundary import watched
-from oracle.lift.torch_internals import READ_NUMBER, address, arguments_of, caller
-from oracle.lift.torch_memory import Memory, exact
+from oracle.lift.torch_internals import address, caller, is_inexact
+from oracle.lift.torch_lowering import ESCAPED, lowered, of_kind
+from oracle.lift.torch_memory import Memory, constant_of, tensors_of
 from reference_engine.program import ProgramError
-from reference_engine.trace import Builder, Tensor, constant, xp
+from reference_engine.trace import Builder, xp
 
 HINT = "add a lowering for it to oracle/lift/aten_*.py, or give the function's formula with spec="
-ESCAPED = "values leave torch inside the forward, so its formula cannot be seen; give it with spec="
 UNLINKED = (
     "it requires a gradient, but what was recorded does not connect it with the inputs (numpy or an "
     "extension inside a forward?); give the function's formula with spec="
 )
 _LIBRARY = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
-Captured = Callable[[Any], "Tensor | None"]
+Captured = Callable[[Any], "Symbol | None"]
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[misc]
@@ -68,38 +68,36 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run the call and write down what it computes."""
-        given = _bound(func, args, kwargs or {})
-        written = [given[a.name] for a in arguments_of(func) if _writes(a) and a.name in given]
-        written = [
-            t for w in written for t in (w if isinstance(w, (list, tuple)) else [w]) if torch.is_tensor(t)
-        ]
+        given = bound(func, args, kwargs or {})
+        written = written_by(func, given)
         active = self._is_active(given)
-        before: dict[int, Tensor] = {}
+        before: dict[int, Symbol] = {}
         if active:
             for tensor in written:
                 self.memory.adopt(tensor)
                 before[id(tensor)] = self.symbol(tensor, raw=True)
         # Operands are read before the call: it may overwrite them.
         # A view shares its cell with tensors that are tracked: what stops there is decided when it is read.
-        view = any(a.alias_info is not None and not _writes(a) for a in arguments_of(func))
-        symbols = {id(t): self.symbol(t, raw=view) for t in _tensors(given)} if active else {}
+        view = is_view(func)
+        symbols = {id(t): self.symbol(t, raw=view) for t in tensors_in(given)} if active else {}
         result = func(*args, **(kwargs or {}))
         if not active:
-            for tensor in _tensors({"result": result}):
+            for tensor in tensors_in({"result": result}):
                 if not tensor.requires_grad:
                     self._born[address(tensor)] = tensor
                 if not self.inside:
                     self._constants[id(tensor)] = tensor
         else:
             self._line()
-            tracked = torch.is_grad_enabled() and any(self._is_tracked(t) for t in _tensors(given))
+            tracked = torch.is_grad_enabled() and any(self._is_tracked(t) for t in tensors_in(given))
             if tracked and func is not torch.ops.aten.detach.default and not isinstance(result, tuple):
-                self._tracked.update({id(t): t for t in _tensors({"result": result})})
-            call = Call(func, given, result, lambda t: symbols[id(t)])
+                self._tracked.update({id(t): t for t in tensors_in({"result": result})})
+            results = written if result is None else result  # a list operation in place returns nothing
+            call = Call(func, given, results, _reader(symbols))
             self._record(call, written, before, tracked=tracked or bool(self.inside) or self.looking_through)
         return result
 
-    def symbol(self, tensor: Any, *, raw: bool = False) -> Tensor:
+    def symbol(self, tensor: Any, *, raw: bool = False) -> Symbol:
         """What a tensor stands for, the gradient stopped where autograd does not track it."""
         cell = self.memory.cell(tensor)
         if cell is None:
@@ -108,7 +106,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 seen = tensor.is_leaf or self._constants.get(id(tensor)) is tensor
                 if tensor.requires_grad and not seen and not self.unsupported:
                     self.refuse("a tensor that requires a gradient", UNLINKED)
-                return constant(exact(tensor))
+                return constant_of(tensor)
             self.memory.bind(tensor, found, tracked=True)
             return found
         found = cell.read(tensor)
@@ -121,7 +119,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             or not self.memory.linked(found)
         ):
             return found
-        return xp.stop_gradient(found)  # type: ignore[no-any-return]
+        return each_part(xp.stop_gradient, found)
 
     def _is_tracked(self, tensor: Any) -> bool:
         """Whether autograd follows a tensor: it says so, or it has not come to it yet.
@@ -159,127 +157,85 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             self.refuse(f"Tensor.{how} in {name}.forward", ESCAPED)
 
     def _is_active(self, given: Mapping[str, Any]) -> bool:
-        for tensor in _tensors(given):
+        for tensor in tensors_in(given):
             cell = self.memory.cell(tensor)
             if cell is not None or (tensor.requires_grad and self.captured(tensor) is not None):
                 return True
         return False
 
     def _record(
-        self, call: Call, written: Sequence[Any], before: Mapping[int, Tensor], *, tracked: bool
+        self, call: Call, written: Sequence[Any], before: Mapping[int, Symbol], *, tracked: bool
     ) -> None:
+        if moves_only(call.func):  # memory holds what it held; its cell is read where the tensor now looks
+            return
         name = str(call.func)
         try:
-            found = self._lowered(call)
-        except NoLoweringError as error:
+            found = [self._fitting(*pair) for pair in zip(lowered(self, call), call.results, strict=False)]
+        except (NoLoweringError, ProgramError) as error:
             self.refuse(name if not str(error) else f"{name} ({error})")
             found = [None] * len(call.results)
-        except ProgramError as error:
-            self.refuse(f"{name} ({error})")
-            found = [None] * len(call.results)
+        explained = self._explains(call)
         if written and all(any(r is w for w in written) for r in call.results):
-            explained = self._explains(call)
             for tensor, symbol in zip(written, found, strict=False):
                 self._write(tensor, symbol, before[id(tensor)], tracked=tracked, explained=explained)
             return
         for tensor in written:  # statistics that a layer keeps beside its result
             self.memory.forget(tensor)
-        for tensor, given in zip(call.results, found, strict=True):
-            if torch.is_tensor(tensor) and tensor.is_meta:
+        for tensor, symbol in zip(call.results, found, strict=True):
+            if symbol is None:
                 continue
-            symbol = given
-            if torch.is_tensor(tensor) and tensor.layout is not torch.strided:
-                self.refuse(name, "sparse tensors are not lifted")
+            if symbol.shape != tuple(tensor.shape):
+                self.refuse(f"{name} (shape {symbol.shape} for {tuple(tensor.shape)})")
                 continue
-            if symbol is CONSTANT and torch.is_tensor(tensor):
-                symbol = constant(exact(tensor))
-                self.memory.vouch(symbol)
-            if symbol is not None and torch.is_tensor(tensor):
-                if symbol.shape != tuple(tensor.shape):
-                    self.refuse(f"{name} (shape {symbol.shape} for {tuple(tensor.shape)})")
-                    continue
-                symbol = self._rounded(_of_kind(symbol, tensor), tensor)
-                if self._explains(call):
-                    self.memory.vouch(symbol)
-                self.memory.bind(tensor, symbol, tracked=tracked)
+            rounded = self._rounded(symbol, tensor)
+            if explained:
+                self.memory.vouch(rounded)
+            self.memory.bind(tensor, rounded, tracked=tracked)
 
-    def _rounded(self, symbol: Tensor, tensor: Any) -> Tensor:
+    def _fitting(self, symbol: Any, tensor: Any) -> Symbol | None:
+        """What a lowering gives for a result, in the result's kind; None where there is nothing to note."""
+        if not torch.is_tensor(tensor) or tensor.is_meta:
+            return None
+        if tensor.layout is not torch.strided:
+            raise NoLoweringError("sparse tensors are not lifted")  # noqa: EM101
+        if symbol is CONSTANT:
+            found = constant_of(tensor)
+            self.memory.vouch(found)
+            return found
+        return None if symbol is None else of_kind(symbol, tensor)
+
+    def _rounded(self, symbol: Symbol, tensor: Any) -> Symbol:
         """A result in a format that is coarser than the inputs' is rounded to it, operation by operation."""
-        if self.native is None or not tensor.is_floating_point() or self.memory.cell(tensor) is not None:
+        if self.native is None or not is_inexact(tensor) or self.memory.cell(tensor) is not None:
             return symbol
-        if torch.finfo(tensor.dtype).eps <= self.native or self.builder.nodes[symbol.index].op == "astype":
+        if torch.finfo(tensor.dtype).eps <= self.native:
             return symbol
-        return xp.astype(symbol, dtype=str(tensor.dtype).removeprefix("torch."))  # type: ignore[no-any-return]
+        name = str(tensor.dtype.to_real()).removeprefix("torch.")
+        if any(self.builder.nodes[part.index].op == "astype" for part in tensors_of(symbol)):
+            return symbol
+        return each_part(lambda part: xp.astype(part, dtype=name), symbol)
 
     def _explains(self, call: Call) -> bool:
-        """Whether a floating-point operand is explained: then so is what a lowering makes of it."""
-        return any(self.memory.explained(call.symbol(t)) for t in _tensors(call.raw) if t.is_floating_point())
+        """Whether an operand with a derivative is explained: then so is what a lowering makes of it."""
+        return any(self.memory.explained(call.symbol(t)) for t in tensors_in(call.raw) if is_inexact(t))
 
     def _write(
-        self, tensor: Any, symbol: Tensor | None, old: Tensor, *, tracked: bool, explained: bool
+        self, tensor: Any, symbol: Symbol | None, old: Symbol, *, tracked: bool, explained: bool
     ) -> None:
         cell = self.memory.adopt(tensor)
-        if symbol is None or symbol is CONSTANT:
-            symbol = constant(exact(tensor))
+        if symbol is None:
+            symbol = constant_of(tensor)
             self.memory.vouch(symbol)
-        if symbol.shape != tuple(tensor.shape):
-            symbol = xp.broadcast_to(symbol, shape=tuple(tensor.shape))
-        symbol = _of_kind(symbol, tensor)
+        shape = tuple(tensor.shape)
+        if symbol.shape != shape:
+            symbol = each_part(lambda part: xp.broadcast_to(part, shape=shape), symbol)
         if explained:
             self.memory.vouch(symbol)
         if cell.tracked and not tracked and self.memory.linked(old):
             # Autograd does not see this change: to it the tensor is still what it was.
-            symbol = old + xp.stop_gradient(symbol - old)
+            symbol = old + each_part(xp.stop_gradient, symbol - old)
         cell.write(tensor, symbol)
         cell.tracked |= tracked
-
-    def _lowered(self, call: Call) -> list[Any]:
-        if call.func is torch.ops.aten.as_strided.default:
-            cell = self.memory.cell(call.raw["self"])
-            assert cell is not None
-            return [cell.read(call.result)]
-        if any(t.is_complex() for t in [*_tensors(call.raw), *call.results] if torch.is_tensor(t)):
-            raise NoLoweringError("complex numbers are not lifted yet")  # noqa: EM101
-        if call.func is READ_NUMBER:
-            if self.inside and call.raw["self"].is_floating_point():
-                self.refuse("Tensor.item in the forward of a torch.autograd.Function", ESCAPED)
-            return [None]
-        lowering = aten_table.lookup(call.func)
-        if lowering is not None:
-            found = lowering(call)
-            return list(found) if isinstance(found, (tuple, list)) else [found]
-        if not any(torch.is_tensor(r) and r.is_floating_point() for r in call.results):
-            return [None] * len(call.results)
-        return self._decomposed(call)
-
-    def _decomposed(self, call: Call) -> list[Any]:
-        """The framework's own reduction to simpler operations, run on the same numbers and recorded."""
-        recipe = decomposition_table.get(call.func)
-        if recipe is None or any(_writes(a) for a in arguments_of(call.func)):
-            raise NoLoweringError
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
-        for argument in arguments_of(call.func):
-            (kwargs if argument.kwarg_only else {}).update({argument.name: call.raw[argument.name]})
-            if not argument.kwarg_only:
-                args.append(call.raw[argument.name])
-        known = dict(self.unsupported)
-        outer, self.looking_through = self.looking_through, True
-        try:
-            with torch.no_grad(), self:
-                parts = recipe(*args, **kwargs)
-        finally:
-            self.looking_through = outer
-        if len(self.unsupported) > len(known):
-            self.unsupported = known
-            raise NoLoweringError
-        parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
-        found = [
-            self.symbol(p, raw=True) if torch.is_tensor(p) and self.memory.cell(p) else None for p in parts
-        ]
-        if all(f is None for f in found):
-            raise NoLoweringError
-        return found
 
     def _line(self) -> None:
         frame = caller(2)
@@ -292,31 +248,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.builder.line = None
 
 
-def _writes(argument: Any) -> bool:
-    return argument.alias_info is not None and argument.alias_info.is_write
-
-
-def _bound(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    bound = {}
-    for k, argument in enumerate(arguments_of(func)):
-        if k < len(args) and not argument.kwarg_only:
-            bound[argument.name] = args[k]
-        elif argument.name in kwargs:
-            bound[argument.name] = kwargs[argument.name]
-        else:
-            bound[argument.name] = argument.default_value if argument.has_default_value() else None
-    return bound
-
-
-def _tensors(given: Mapping[str, Any]) -> Iterator[Any]:
-    for value in given.values():
-        for part in value if isinstance(value, (list, tuple)) else [value]:
-            if torch.is_tensor(part) and part.layout is torch.strided and not part.is_meta:
-                yield part
-
-
-def _of_kind(symbol: Tensor, tensor: Any) -> Tensor:
-    kind = "bool" if tensor.dtype == torch.bool else "real" if tensor.is_floating_point() else "int"
-    if symbol.kind == kind:
-        return symbol
-    return xp.astype(symbol, dtype={"real": "float64", "int": "int64", "bool": "bool"}[kind])  # type: ignore[no-any-return]
+def _reader(symbols: Mapping[int, Symbol]) -> Callable[[Any], Any]:
+    """What a call's operands stand for; lowerings know themselves which kinds of symbols they take."""
+    return lambda tensor: symbols[id(tensor)]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from oracle.lift.process import generators_kept
+from oracle.lift.process import Generators, generators_kept
 
 
 def modules_in_reach(function: Any) -> tuple[Any, ...]:
@@ -39,7 +37,8 @@ def _held(value: Any) -> list[Any]:
             return [value.__self__, value.__func__]
         case types.FunctionType():
             cells = [c.cell_contents for c in value.__closure__ or () if _filled(c)]
-            named = [value.__globals__[n] for n in value.__code__.co_names if n in value.__globals__]
+            known = {} if _of_library(value) else value.__globals__
+            named = [known[n] for n in value.__code__.co_names if n in known]
             defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
             wrapped = [value.__wrapped__] if hasattr(value, "__wrapped__") else []
             return [v for v in (*cells, *named, *defaults, *wrapped) if _may_hold(v)]
@@ -53,9 +52,17 @@ def _held(value: Any) -> list[Any]:
             return []
 
 
+_HOLDING = (torch.nn.Module, functools.partial, types.FunctionType, types.MethodType, list, tuple, dict)
+_EMPTY = (type, types.ModuleType, types.BuiltinFunctionType, types.BuiltinMethodType)
+
+
 def _may_hold(value: Any) -> bool:
-    kinds = (torch.nn.Module, functools.partial, types.FunctionType, types.MethodType, list, tuple, dict)
-    return isinstance(value, kinds) or (callable(value) and not isinstance(value, (type, types.ModuleType)))
+    return isinstance(value, _HOLDING) or (callable(value) and not isinstance(value, _EMPTY))
+
+
+def _of_library(function: types.FunctionType) -> bool:
+    """Whether a function was written in torch: what it names belongs to torch, not to the caller."""
+    return str(function.__globals__.get("__name__", "")).partition(".")[0] == "torch"
 
 
 def _filled(cell: types.CellType) -> bool:
@@ -65,25 +72,30 @@ def _filled(cell: types.CellType) -> bool:
         return False
 
 
-@contextmanager
-def as_before(modules: tuple[Any, ...]) -> Iterator[None]:
+class as_before:  # noqa: N801 - reads as what it does: ``with as_before(modules):``
     """Restore after the block what running a function may have changed: all generators, the default dtype,
-    warning filters, and buffers of ``modules``.
+    warning filters, and buffers of ``modules``. ``generators`` are as for :func:`generators_kept`.
     """
-    cpu = torch.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    dtype = torch.get_default_dtype()
-    buffers = [(b, b.detach().clone()) for m in modules for b in m.buffers()]
-    try:
-        with generators_kept():
-            yield
-    finally:
-        torch.set_rng_state(cpu)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
-        torch.set_default_dtype(dtype)
+
+    def __init__(self, modules: tuple[Any, ...], generators: Generators | None = None) -> None:
+        self._modules = modules
+        self._generators = generators_kept(generators)
+
+    def __enter__(self) -> None:
+        self._cpu = torch.get_rng_state()
+        self._devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._dtype = torch.get_default_dtype()
+        self._buffers = [(b, b.detach().clone()) for m in self._modules for b in m.buffers()]
+        self._generators.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._generators.__exit__(*error)
+        torch.set_rng_state(self._cpu)
+        if self._devices:
+            torch.cuda.set_rng_state_all(self._devices)
+        torch.set_default_dtype(self._dtype)
         with torch.no_grad():
-            for buffer, saved in buffers:
+            for buffer, saved in self._buffers:
                 if not _same(buffer, saved):
                     buffer.copy_(saved)
 

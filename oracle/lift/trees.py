@@ -5,7 +5,9 @@ places.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +37,15 @@ def flatten(value: Any, path: str, is_array: Callable[[Any], bool], open_: Opene
     """
     if is_array(value):
         return Tree((path,), (value,), lambda arrays: arrays[0])
-    found = _children(value) or open_(value) or _fields(value)
+    found = _children(value) or open_(value) or fields_of(value)
     if found is None:
         return Tree((), (), lambda _: value)
     children, make = found
-    trees = [flatten(child, path + key, is_array, open_) for key, child in children]
+    return joined([flatten(child, path + key, is_array, open_) for key, child in children], make)
+
+
+def joined(trees: Sequence[Tree], make: Callable[[Sequence[Any]], Any]) -> Tree:
+    """The tree of a container: the leaves of its parts, one after another."""
     return Tree(
         tuple(p for t in trees for p in t.paths),
         tuple(leaf for t in trees for leaf in t.leaves),
@@ -68,15 +74,23 @@ def _children(value: Any) -> Children | None:
     return None
 
 
-def _fields(value: Any) -> Children | None:
-    """Contents of a dataclass that no framework knows; its copy is made without its ``__init__``."""
+def fields_of(value: Any) -> Children | None:
+    """Contents of a dataclass that no framework knows; its copy is made without its ``__init__``, with the
+    attributes that are no fields, but without what a ``cached_property`` computed of the fields.
+    """
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return None
+    kind = type(value)
     names = [f.name for f in dataclasses.fields(value) if hasattr(value, f.name)]
+    others = {
+        name: found
+        for name, found in getattr(value, "__dict__", {}).items()
+        if name not in names and not isinstance(getattr(kind, name, None), functools.cached_property)
+    }
 
     def make(parts: Sequence[Any]) -> Any:
-        new = object.__new__(type(value))
-        for name, part in zip(names, parts, strict=True):
+        new = object.__new__(kind)
+        for name, part in (*others.items(), *zip(names, parts, strict=True)):
             object.__setattr__(new, name, part)
         return new
 
@@ -89,16 +103,23 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
     >>> argument_names(lambda a, b: a, 2), argument_names(max, 2)
     (['a', 'b'], ['x0', 'x1'])
     """
+    if isinstance(function, types.FunctionType) and not vars(function):
+        named = list(function.__code__.co_varnames[: function.__code__.co_argcount])
+    else:
+        named = _named(function)
+    return (named + [f"x{k}" for k in range(len(named), count)])[:count]
+
+
+def _named(function: Callable[..., Any]) -> list[str]:
+    """The positional parameters of anything that can be called, which takes ten times as long as of a plain
+    function.
+    """
     try:
         parameters: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        parameters = {}
-    named = [
-        name
-        for name, p in parameters.items()
-        if p.kind in {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    ]
-    return (named + [f"x{k}" for k in range(len(named), count)])[:count]
+        return []
+    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return [name for name, p in parameters.items() if p.kind in positional]
 
 
 def identifiers(paths: Sequence[str], refuse: Callable[[str], object]) -> list[str]:

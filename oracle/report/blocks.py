@@ -92,7 +92,7 @@ def _digits(finding: Finding) -> list[str]:
     if finding.failing_elements and finding.elements > 1:
         pieces.append(f"{finding.failing_elements:,} of {finding.elements:,} elements")
     if finding.culprit:
-        pieces.append(f"culprit: {finding.culprit}")
+        pieces.append(f"culprit: {finding.culprit.told(lambda value: number(value, finding.dtype))}")
     return pieces
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from oracle.execution.events import Event, RunFinished, RunStarted
 from oracle.execution.record import CaseResult, LoadProblem, Run
-from oracle.judge.verdict import Finding, Known
+from oracle.judge.verdict import Culprit, Finding, Known
 from oracle.report.run_format import (
     SCHEMA,
     CaseDocument,
@@ -143,10 +143,16 @@ def _case_result(document: CaseDocument, timing: TimingDocument) -> CaseResult:
 def _finding(case: str, document: FindingDocument) -> Finding:
     fields = document.model_dump(exclude={"id", "fails", "expected"})
     fields["known"] = Known(**fields["known"]) if fields["known"] else None
-    fields["index"] = None if fields["index"] is None else tuple(fields["index"])
+    fields["index"] = _index(fields["index"])
+    if fields["culprit"]:
+        fields["culprit"] = Culprit(**fields["culprit"] | {"index": _index(fields["culprit"]["index"])})
     fields["voices"] = tuple(fields["voices"])
     fields["tags"] = tuple(fields["tags"])
     return Finding(case=case, **fields)
+
+
+def _index(found: list[int] | None) -> tuple[int, ...] | None:
+    return None if found is None else tuple(found)
 
 
 def run_schema() -> dict[str, Any]:

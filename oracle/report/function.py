@@ -24,7 +24,8 @@ def report(result: Result, width: int) -> str:
         lines += [line.plain for line in failure_block(run, case, group, width, verbose=False)]
     for finding in result.findings:
         if finding.verdict not in QUIET and not run.fails(finding):
-            pieces = [f"{finding.verdict.value}  {finding.argument} [{route_words(finding)}]", finding.detail]
+            said = f"waived: {finding.known.reason}" if finding.known and finding.expected else finding.detail
+            pieces = [f"{finding.verdict.value}  {finding.argument} [{route_words(finding)}]", said]
             lines += [line.plain for line in flow([p for p in pieces if p], width)]
     lines += [line.plain for note in result.notes for line in flow([note], width)]
     return "\n".join([*lines, _summary(result)])

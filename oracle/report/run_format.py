@@ -43,6 +43,19 @@ class KnownDocument(_Model):
     reason: str
 
 
+class CulpritDocument(_Model):
+    """The first operation whose own local derivative is off; ``operation`` is empty where there is none."""
+
+    operation: str
+    node: int | None
+    source: str | None
+    part: str
+    index: list[int] | None
+    reference: str | None
+    observed: Number | None
+    detail: str
+
+
 class FindingDocument(_Model):
     """One finding. ``fails`` is by the rules of this run, ``expected`` by the case file."""
 
@@ -67,7 +80,7 @@ class FindingDocument(_Model):
     bits_agreed: Number | None
     bits_expected: Number | None
     condition: Number | None
-    culprit: str | None
+    culprit: CulpritDocument | None
     voices: list[tuple[str, str]]
     detail: str
     known: KnownDocument | None

@@ -91,7 +91,7 @@ def reproduction(finding: Finding, path: str, run: Run) -> str:
     words = ["oracle", "check", path]
     if finding.route.startswith(f"{finding.framework}."):
         words += ["--route", finding.route]
-    elif finding.framework != "-":
+    elif finding.framework != "-" and ":" not in finding.framework:  # not a function that the case names
         words += ["--framework", finding.framework]
     if finding.dtype != "-":
         words += ["--dtype", finding.dtype]

@@ -7,6 +7,7 @@ are the codes of :mod:`reference_engine.arithmetic.truth`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -141,7 +142,7 @@ def matrix_form(a: Values, b: Values, spec: Contraction, lead: int) -> tuple[Val
     )
 
     def size(labels: str) -> int:
-        return int(np.prod([extent[c] for c in labels], dtype=np.int64))
+        return math.prod([extent[c] for c in labels])
 
     def arrange(x: Values, labels: str, order: str, shape: tuple[int, ...]) -> Values:
         axes = tuple(range(lead)) + tuple(lead + labels.index(c) for c in order)

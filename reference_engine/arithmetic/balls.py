@@ -6,9 +6,11 @@ the valid subgradients. The undecided comparison of two overlapping balls is nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,9 +34,11 @@ from reference_engine.arithmetic.elements import (
     all_plain,
     exact,
     hull,
+    measured,
     midpoints,
     plain,
     precision,
+    radius,
     relation,
     relations,
     same,
@@ -50,9 +54,11 @@ __all__ = [
     "all_plain",
     "exact",
     "hull",
+    "measured",
     "midpoints",
     "plain",
     "precision",
+    "radius",
     "relation",
 ]
 
@@ -129,12 +135,11 @@ class Balls:
         """The scalar ball function over all elements."""
         if all(v.dtype != object for v in values):
             return np.asarray(f.float64(*values, **attrs))
-        function = (lambda *x: f.ball(*x, **attrs)) if attrs else f.ball
+        function = partial(f.ball, **attrs) if attrs else f.ball
         if f.jumps is not None:
             values = [self._widen(values[0])]
-        ufunc = np.frompyfunc(function, len(values), 1)
         try:
-            out = ufunc(*values)
+            out = over_elements(function, len(values))(*values)
         except (TypeError, AttributeError):  # not every function takes structural zeros
             out = np.frompyfunc(_on_plain(function), len(values), 1)(*values)
         out = np.asarray(out, dtype=object)
@@ -248,7 +253,7 @@ class Balls:
         if not axes:
             return x
         kept = [a for a in range(x.ndim) if a not in axes]
-        count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
+        count = math.prod([x.shape[a] for a in axes])
         rows = x.transpose([*kept, *axes]).reshape([x.shape[a] for a in kept] + [count])
         if rows.shape[-1] == 0:
             return np.full(rows.shape[:-1], ZERO, dtype=object)
@@ -384,6 +389,11 @@ def _jump(a: Values, b: Values, where: Values) -> Values:
         for x, y in zip(a[where], b[where], strict=True)
     ]
     return out
+
+
+def over_elements(function: Callable[..., Any], operands: int) -> Callable[..., Any]:
+    """A function of single elements over arrays; numpy's own operators do that without Python's calls."""
+    return function if isinstance(function, np.ufunc) else np.frompyfunc(function, operands, 1)
 
 
 _INFINITIES = (arb.pos_inf(), arb.neg_inf())

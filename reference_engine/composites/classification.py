@@ -143,17 +143,19 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Definition: (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x) for logit x = input and target t, times
+    """Definition: (1 + (pos_weight - 1) t) softplus(x) - pos_weight t x for logit x = input and target t, times
     weight, reduced; the cross entropy of t and sigmoid(x).
 
-    Derivative: sigmoid(x) - t without weights.
+    Derivative: sigmoid(x) - t without weights, which loses digits where the target is met.
     Where it is not differentiable: nowhere.
     Conventions: none needed.
     """
     x = real(input)
-    tail = xp.softplus(-x)
-    scaled = tail if pos_weight is None else (1 + (pos_weight - 1) * target) * tail
-    loss = (1 - target) * x + scaled
+    tail = xp.softplus(x)
+    if pos_weight is None:
+        loss = tail - target * x
+    else:
+        loss = (1 + (pos_weight - 1) * target) * tail - pos_weight * target * x
     return reduced(loss if weight is None else loss * weight, reduction)
 
 

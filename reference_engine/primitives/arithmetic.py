@@ -65,7 +65,7 @@ def _subtract_jvp(t: Sequence[Tensor | None]) -> Tensor:
 
 _linear(
     "add",
-    Elementwise(np.add, lambda a, b: a + b, lambda a, b: a + b),
+    Elementwise(np.add, np.add, lambda a, b: a + b),
     _add_jvp,
     lambda c, o: [c if on else None for on in _linear_operands(o)],
     ("x1", "x2"),
@@ -75,7 +75,7 @@ _linear(
 )
 _linear(
     "subtract",
-    Elementwise(np.subtract, lambda a, b: a - b, lambda a, b: a - b),
+    Elementwise(np.subtract, np.subtract, lambda a, b: a - b),
     _subtract_jvp,
     lambda c, o: [c if isinstance(o[0], TensorType) else None, -c if isinstance(o[1], TensorType) else None],
     ("x1", "x2"),
@@ -83,7 +83,7 @@ _linear(
 )
 _linear(
     "negative",
-    Elementwise(np.negative, lambda a: -a, lambda a: -a, exact=True),
+    Elementwise(np.negative, np.negative, lambda a: -a, exact=True),
     lambda t: -t[0],  # type: ignore[operator]
     lambda c, o: [-c],
     ("x",),
@@ -142,7 +142,7 @@ def _multiply_transpose(c: Tensor, o: Sequence[Tensor | TensorType], attrs: Any)
 
 _product(
     "multiply",
-    Elementwise(np.multiply, lambda a, b: a * b, lambda a, b: a * b),
+    Elementwise(np.multiply, np.multiply, lambda a, b: a * b),
     _multiply_jvp,
     _multiply_transpose,
     describe("x1 * x2, broadcast.", "x2 for x1, and x1 for x2.", "nowhere.", "none needed."),
@@ -156,7 +156,7 @@ def _divide_jvp(p: Sequence[Tensor], t: Sequence[Tensor | None], out: Tensor, at
 
 _product(
     "divide",
-    Elementwise(np.divide, lambda a, b: a / b, lambda a, b: a / b),
+    Elementwise(np.divide, np.divide, lambda a, b: a / b),
     _divide_jvp,
     lambda c, o, attrs: [c / o[1], None],
     describe("x1 / x2, broadcast.", "1/x2 for x1, and -x1/x2^2 for x2.", "at x2 = 0 (pole).", "none needed."),

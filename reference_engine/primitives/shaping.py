@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -62,10 +63,10 @@ def _shape_attr(name: str, shape: Attr) -> tuple[int, ...]:
 def reshaped(name: str, old: TensorType, shape: Attr) -> tuple[int, ...]:
     """The new shape with one -1 filled in; ProgramError if the sizes differ."""
     new = _shape_attr(name, shape)
-    known = int(np.prod([n for n in new if n != -1], dtype=np.int64))
+    known = math.prod([n for n in new if n != -1])
     if new.count(-1) == 1 and known > 0 and old.size % known == 0:
         new = tuple(old.size // known if n == -1 else n for n in new)
-    if -1 in new or any(n < 0 for n in new) or int(np.prod(new, dtype=np.int64)) != old.size:
+    if -1 in new or any(n < 0 for n in new) or math.prod(new) != old.size:
         msg = f"{name}: cannot make shape {shape} from {old.shape}"
         raise ProgramError(msg)
     return new

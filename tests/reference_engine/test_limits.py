@@ -56,6 +56,20 @@ def test_removable_quotient(order: int, expected: float) -> None:
     assert expected == pytest.approx(value(approach(lambda x: xp.sin(x) / x, 0.0, 1.0, order)), abs=1e-30)
 
 
+@pytest.mark.parametrize("direction, expected", [(1.0, 1.0), (-1.0, 0.0)])
+def test_stopped_operand_is_held(direction: float, expected: float) -> None:
+    """The larger of x and stop_gradient(x) has a kink: the second is a constant on the way too."""
+    found = approach(lambda x: xp.maximum(x, xp.stop_gradient(x)), 2.0, direction)
+    assert (found.approach, value(found), found.jumps) == (Approach.CONVERGES, expected, False)
+
+
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+def test_stopped_threshold_moves(direction: float) -> None:
+    """An element that is kept because it reaches a stopped threshold of itself stays kept beside the point."""
+    found = approach(lambda x: xp.where(x >= xp.stop_gradient(x), x, 0), 2.0, direction)
+    assert (found.approach, value(found), found.jumps) == (Approach.CONVERGES, 1.0, False)
+
+
 def test_maximum_tie_gives_one_place() -> None:
     """Beside a tie one operand is the maximum."""
     assert value(approach(xp.max, [2.0, 2.0, 1.0], [-1.0, 0.5, 3.0])) == [0.0, 1.0, 0.0]

@@ -182,9 +182,26 @@ class TestKeys:
             (f"{GOOD}timeout: soon", "case.yaml:4:10: found 'soon'; expected a number"),
             (f"{GOOD}contract: [acumulate]", "case.yaml:4:12: found 'acumulate'; expected 'accumulate'"),
             (f"{GOOD}for_all: {{}}", "case.yaml:4:1: 'for_all' is not supported in this version"),
+            (f"{GOOD}implementations: []", "case.yaml:4:18: found a list; expected keys with values"),
             (
-                f"{GOOD}implementations: []",
-                "case.yaml:4:1: 'implementations' is not supported in this version",
+                f"{GOOD}implementations: {{torhc: a:f}}",
+                "case.yaml:4:19: unknown key 'torhc'; did you mean 'torch'?",
+            ),
+            (
+                f"{GOOD}implementations: {{tf: a:f}}",
+                "case.yaml:4:19: unknown key 'tf'; expected one of 'torch', 'jax'",
+            ),
+            (
+                f"{GOOD}implementations: {{torch: [a:f, a.ops.f]}}",
+                (
+                    "case.yaml:4:32: found 'a.ops.f'; "
+                    "expected 'package.module:function' or 'file.py:function'; did you mean 'a.ops:f'?"
+                ),
+            ),
+            (f"{GOOD}implementations: {{torch: 3}}", "case.yaml:4:26: found '3'; expected 'package.module:"),
+            (
+                f"{GOOD}implementations: {{torch: [a:f, a:f]}}",
+                "case.yaml:4:32: 'a:f' is there twice; expected each function once",
             ),
             (f"{GOOD}known: [{{framework: torch}}]", "case.yaml:4:9: the key 'version' is missing"),
             (

@@ -222,3 +222,35 @@ class TestFinding:
         cases, errors = load_cases([root])
         assert (len(cases), errors) == (200, [])
         assert time.process_time() - start < 2
+
+
+class TestImplementations:
+    """Functions that a case names."""
+
+    TEXT = """about: a test
+inputs: {x: 1.0}
+program: y = exp(x)
+implementations: {torch: a.b:f, jax: [c.py:g, d:h.k]}
+"""
+
+    def test_read(self) -> None:
+        """One or several for each framework, with their places."""
+        found = read_case(Path("case.yaml"), self.TEXT, "case").implementations
+        assert [(i.framework, i.name, i.line, i.column) for i in found] == [
+            ("torch", "a.b:f", 4, 26),
+            ("jax", "c.py:g", 4, 39),
+            ("jax", "d:h.k", 4, 47),
+        ]
+
+    def test_refused(self, tmp_path: Path) -> None:
+        """Whoever runs the cases of others does not import their code; other files still load."""
+        (tmp_path / "a.yaml").write_text(self.TEXT)
+        (tmp_path / "b.yaml").write_text(self.TEXT.partition("implementations")[0])
+        cases, errors = load_cases([tmp_path], "refused")
+        assert [case.name for case in cases] == ["b"]
+        (error,) = errors
+        assert str(error) == (
+            f"{tmp_path / 'a.yaml'}:4:1: found implementations, which are code to import; "
+            "expected a case without code, as it comes from elsewhere"
+        )
+        assert len(load_cases([tmp_path])[0]) == 2

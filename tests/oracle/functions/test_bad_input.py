@@ -96,6 +96,46 @@ def test_function_that_changes_its_input(change: Any) -> None:
     assert "work on a clone" in result.failures[0].detail
 
 
+def test_function_that_needs_a_missing_device() -> None:
+    """What torch says of the device is the finding, and what the error was caused by."""
+    result = oracle.check(lambda x: torch.sin(x.to("cuda")), rules.point(3))
+    assert result.verdict is Verdict.ERROR
+    assert result.findings[0].detail.startswith("the function raises ")
+    assert "CUDA" in str(result.cause)
+
+
+@pytest.mark.parametrize("stage", ["forward", "backward"])
+def test_function_that_loops_forever(stage: str) -> None:
+    """The verdict is ``timeout``; it names the stage, and the frame that was at work."""
+
+    def forever(*_: Any) -> Any:
+        while True:
+            pass
+
+    function = forever if stage == "forward" else rules.rule(torch.sin, forever)
+    oracle.check(torch.sin, rules.point(3))  # imports what a check needs
+    with pytest.raises(oracle.GradientError, match=r"TIMEOUT.*\n.*no answer after 0.3 s in the") as caught:
+        oracle.assert_gradients(function, rules.point(3), timeout=0.3)
+    finding = caught.value.result.findings[-1]
+    assert finding.verdict is Verdict.TIMEOUT
+    assert finding.route == ("forward pass" if stage == "forward" else "torch.autograd")
+    assert "at forever (test_bad_input.py, line" in finding.detail
+
+
+def test_findings_before_the_time_was_over_are_kept() -> None:
+    """A wrong gradient on the first route is told although a later route never answers."""
+    wrong = rules.rule(torch.sin, lambda c, x: c * 2 * torch.cos(x), modern=True)
+
+    def function(x: Any) -> Any:
+        while torch._C._functorch.peek_interpreter_stack() is not None:  # under torch.func
+            pass
+        return wrong(x)
+
+    oracle.check(torch.sin, rules.point(3))  # imports what a check needs
+    result = oracle.check(function, rules.point(3), timeout=1.0)
+    assert {f.verdict for f in result.failures} == {Verdict.WRONG, Verdict.TIMEOUT}
+
+
 def test_running_statistics_are_no_input() -> None:
     """A tensor that is held fixed may be changed, as batch norm does; the caller's stays as it was."""
     mean, variance = torch.zeros(2).double(), torch.ones(2).double()
@@ -110,11 +150,11 @@ def test_running_statistics_are_no_input() -> None:
     assert (mean == 0).all()
 
 
-def test_complex_numbers() -> None:
+def test_small_floats() -> None:
     """Formats that are not judged are named."""
-    result = oracle.check(lambda x: x * 2, torch.ones(2, dtype=torch.complex64))
+    result = oracle.check(lambda x: x.to(torch.float32) * 2, torch.ones(2).to(torch.float8_e5m2))
     assert result.verdict is Verdict.UNSUPPORTED
-    assert "x is complex64" in result.findings[0].detail
+    assert "x is float8_e5m2" in result.findings[0].detail
 
 
 def test_sparse_tensors() -> None:
@@ -182,6 +222,11 @@ def test_nothing_is_linked() -> None:
         ({"routes": ["torch.func.vpj"]}, ValueError, "did you mean 'torch.func.vjp'"),
         ({"routes": "torch.autograd"}, TypeError, "expected a list of names"),
         ({"routes": ["torch.double_backward"]}, ValueError, "pass order=2"),
+        ({"timeout": 0}, ValueError, "timeout is 0; expected a positive number of seconds"),
+        ({"timeout": "1"}, ValueError, "timeout is '1'; expected a positive number of seconds"),
+        ({"waive": {"x": "why"}}, ValueError, "'x' does not exist; did you mean 'x0'"),
+        ({"waive": {"x0": " "}}, ValueError, "the waiver for 'x0' gives no reason"),
+        ({"waive": ["x0"]}, TypeError, "expected a reason for each waived argument"),
         ({"cotangent": torch.ones(2)}, ValueError, r"shape \(2,\), expected \(3,\)"),
         ({"cotangent": [torch.ones(3)] * 2}, ValueError, "has 2 arrays; expected one for each of 1"),
     ],

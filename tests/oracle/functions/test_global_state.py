@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+import flint
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 
 import oracle
+from oracle.execution import stage
+from oracle.frameworks.jax_arrays import sixty_four_bits
+from oracle.judge.verdict import Verdict
 from tests.oracle.functions import torch_rules as rules
 
 
@@ -29,6 +40,21 @@ def state() -> list[object]:
         np.geterr(),
         list(warnings.filters),
         "apply" in vars(torch.autograd.function._SingleLevelFunction),
+        torch._C._len_torch_dispatch_stack(),
+        torch._C._functorch.peek_interpreter_stack(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_float32_matmul_precision(),
+        jax.config.jax_enable_x64,
+        jnp.ones(1).dtype,
+        dict(jax.config.values),
+        flint.ctx.prec,
+        signal.getsignal(signal.SIGALRM),
+        signal.getitimer(signal.ITIMER_REAL),
+        list(stage._listeners),
+        os.getcwd(),  # noqa: PTH109
+        dict(os.environ),
+        list(sys.path),
+        list(sys.meta_path),
     ]
 
 
@@ -67,3 +93,99 @@ def test_tensors() -> None:
     assert (x.grad, y.grad, x.requires_grad, y.requires_grad) == (None, None, True, False)
     assert versions == [t._version for t in (x, y)]
     assert model.training
+
+
+def raising(x: Any) -> Any:
+    """Changes what it can and raises."""
+    noisy(x)
+    msg = "in the middle"
+    raise RuntimeError(msg)
+
+
+def raising_backward(cotangent: Any, x: Any) -> Any:
+    """The same in a backward pass."""
+    return raising(cotangent)
+
+
+ENDINGS: dict[str, Callable[[], object]] = {
+    "an exception in forward": lambda: oracle.check(raising, rules.point(3)),
+    "an exception in backward": lambda: oracle.check(rules.rule(torch.sin, raising_backward), rules.point(3)),
+    "no tensor": lambda: oracle.check(lambda x: float(noisy(x).sum()), rules.point(3)),
+    "a spec that does not fit": lambda: oracle.check(noisy, rules.point(3), spec="y = exp(z)"),
+    "a child": lambda: oracle.check(noisy, rules.point(3), isolate=True),
+    "second order": lambda: oracle.check(noisy, rules.point(3), order=2),
+    "JAX": lambda: oracle.check(lambda x: jnp.sin(x) * np.random.rand(), jnp.ones(3), order=2),  # noqa: NPY002
+    "JAX that raises": lambda: oracle.check(lambda x: [][0], jnp.ones(3)),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_endings(ending: str) -> None:
+    """However a check ends, the process is as before."""
+    before = state()
+    try:
+        ENDINGS[ending]()
+    except (TypeError, ValueError) as error:
+        assert ending in {"no tensor", "a spec that does not fit"}, error
+    assert state() == before
+
+
+def test_sixty_four_bits_of_the_caller() -> None:
+    """The mode of the caller is as before, on or off, for inputs of either width."""
+    with sixty_four_bits():
+        x = jnp.ones(3)
+        before = state()
+        assert oracle.check(jnp.sin, x).ok
+        assert state() == before
+    before = state()
+    assert x.dtype == jnp.float64
+    assert oracle.check(jnp.sin, x).ok
+    assert state() == before
+
+
+MOMENTS = 40
+"""How many times a check is broken off, at moments spread over its length."""
+
+
+def test_time_is_over_at_any_moment() -> None:
+    """Wherever the time is over, all that was changed is put back."""
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2), torch.nn.Dropout(0.5)
+    ).double()
+    x = rules.point(5, 3)
+
+    def function(x: Any) -> Any:
+        torch.set_default_dtype(torch.float64)
+        return torch.tanh(model(x)) * random.random() + torch.rand(1, dtype=torch.float64)
+
+    whole = oracle.check(function, x, order=2)
+    assert whole.ok, whole
+    length = whole.seconds + whole.further_seconds
+    buffers = [b.clone() for b in model.buffers()]
+    before = state()
+    ended = []
+    for moment in range(1, MOMENTS + 1):
+        result = oracle.check(function, x, order=2, timeout=length * moment / MOMENTS)
+        ended.append(result.verdict is Verdict.TIMEOUT)
+        assert state() == before, result
+        assert all(torch.equal(a, b) for a, b in zip(buffers, model.buffers(), strict=True))
+        assert all(p.grad is None for p in model.parameters())
+    assert sum(ended) > MOMENTS / 2
+    assert oracle.check(function, x, order=2).ok
+
+
+def test_time_is_over_at_any_moment_in_jax() -> None:
+    """The same for JAX, in a mode that is not the caller's."""
+    with sixty_four_bits():
+        x = jnp.array([0.3, -0.7])
+
+    def function(x: Any) -> Any:
+        return jnp.tanh(x) * np.random.rand()  # noqa: NPY002
+
+    whole = oracle.check(function, x)
+    length = whole.seconds + whole.further_seconds
+    before = state()
+    for moment in range(1, 13):
+        result = oracle.check(function, x, timeout=length * moment / 12)
+        assert state() == before, result
+    assert oracle.check(function, x).ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -122,6 +123,41 @@ def test_function_that_leaves_jax() -> None:
     result = oracle.check(function, jnp.array(X))
     assert (result.ok, result.verdict) == (False, Verdict.UNSUPPORTED)
     assert oracle.check(function, jnp.array(X), spec="y = sin(x)").certified
+
+
+def test_dict_keys_of_results_cotangents_and_specs() -> None:
+    """JAX sorts keys; a cotangent and a spec written in another order mean the same outputs."""
+
+    def function(p: Any) -> Any:
+        return {"b": jnp.sin(p["b"]), "a": p["a"] ** 2}
+
+    inputs = {"b": jnp.array(X), "a": jnp.array(X) + 1}
+    seeds = {"b": jnp.array([1.0, 2.0, 3.0]), "a": jnp.array([5.0, 7.0, 9.0])}
+    result = oracle.check(
+        function, inputs, cotangent=seeds, spec=lambda xp, p: {"b": xp.sin(p["b"]), "a": p["a"] ** 2}
+    )
+    assert result.certified, result
+    assert {f.argument for f in result.findings} >= {"gradient of p['a']", "gradient of p['b']"}
+    swapped = oracle.check(function, inputs, spec=lambda xp, p: {"a": xp.sin(p["b"]), "b": p["a"] ** 2})
+    assert not swapped.ok
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A dataclass that JAX does not know."""
+
+    weight: Any
+    power: int
+
+
+def test_parameters_in_an_unknown_dataclass() -> None:
+    """A rule that leaves out what a dataclass holds is wrong; JAX itself would refuse the dataclass."""
+
+    def function(p: Parameters) -> Any:
+        return cube(1e-3)(p.weight) ** p.power
+
+    result = oracle.check(function, Parameters(jnp.array(X), 2))
+    assert {f.argument for f in result.failures} == {"gradient of p.weight"}
 
 
 def test_state_is_untouched() -> None:

@@ -49,7 +49,7 @@ def rule(forward: Callable[[Any], Any], backward: Backward, *, modern: bool = Fa
 
 def point(*shape: int, dtype: Any = torch.float64, seed: int = 0) -> Any:
     """Normal numbers without touching the global generator."""
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def softmax_backward(cotangent: Any, x: Any) -> Any:

@@ -210,6 +210,15 @@ def test_value_at_a_removable_singularity(answer: float, verdict: Verdict) -> No
     assert verdict is judged.verdict
 
 
+def test_value_counted_by_an_undecided_comparison() -> None:
+    """Whether NaN equals itself is not known in balls; a count of such answers proves nothing."""
+    program = trace(lambda x: x[1] * xp.sum(xp.equal(x, x)), {"x": TensorType((2,))}, ["y"])
+    given = {"x": np.array([NAN, 2.0]), "ct.y": np.ones(())}
+    certificate = certify(vjp(program, ("x",)), given, ("x",), PRECISIONS["float64"])
+    (judged,) = judge_values(certificate, given, ("x",), {"y": np.array(2.0)})
+    assert Verdict.UNDECIDED is judged.verdict
+
+
 def test_an_empty_argument_beside_a_jump() -> None:
     """An argument without elements rests on none, also where limits are searched."""
     found = judge(lambda x, z: x * xp.sign(x) + xp.sum(z), {"x": 0.0, "z": np.zeros((0,))},

@@ -48,22 +48,32 @@ def reference_gradients(lifted: Lifted, seeds: dict[str, np.ndarray]) -> dict[st
 def jax_gradients(
     fn: Callable[..., Any], args: tuple[Any, ...], lifted: Lifted, seeds: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Gradients by ``jax.vjp``, by input name."""
+    """Gradients by ``jax.vjp``, by input name. JAX is linear in a complex cotangent: for its conjugate it
+    gives the conjugate of dL/dRe + i dL/dIm.
+    """
     leaves, structure = jax.tree_util.tree_flatten(args)
-    moving = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    moving = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
 
     def outputs(*reals: Any) -> list[Any]:
         filled = list(leaves)
         for i, value in zip(moving, reals, strict=True):
             filled[i] = value
         found = jax.tree_util.tree_leaves(fn(*jax.tree_util.tree_unflatten(structure, filled)))
-        return [v for v, o in zip(found, lifted.outputs, strict=True) if o.differentiable]
+        return [v for v in found if jnp.issubdtype(v.dtype, jnp.inexact)]
 
     with sixty_four_bits():
         values, pull = jax.vjp(outputs, *(leaves[i] for i in moving))
-        given = [jnp.asarray(s).astype(v.dtype) for s, v in zip(seeds.values(), values, strict=True)]
+        waiting = iter(seeds.values())
+        given = []
+        for v in values:
+            seed = next(waiting)
+            pair = seed - 1j * next(waiting) if jnp.issubdtype(v.dtype, jnp.complexfloating) else seed
+            given.append(jnp.asarray(pair).astype(v.dtype))
         gradients = pull(given)
-    return {n: np.asarray(g) for n, g in zip(lifted.differentiable_inputs, gradients, strict=True)}
+    parts: list[np.ndarray] = []
+    for g in map(np.asarray, gradients):
+        parts += [g.real, -g.imag] if np.iscomplexobj(g) else [g]
+    return dict(zip(lifted.differentiable_inputs, parts, strict=True))
 
 
 def lift_and_compare_values(fn: Callable[..., Any], args: tuple[Any, ...], tolerance: float = 1e-9) -> Lifted:

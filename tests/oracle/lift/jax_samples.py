@@ -68,6 +68,14 @@ ELEMENTWISE: Mapping[str, Sample] = {
     "name": (lambda x: checkpoint_name(x * x, "square"), (X,)),
 }
 
+SPECIAL: Mapping[str, Sample] = {
+    **_unary("bessel_i0e bessel_i1e", X),
+    "igamma": (lax.igamma, (POSITIVE, POSITIVE[::-1])),
+    "igammac": (lax.igammac, (POSITIVE, POSITIVE[::-1])),
+    "regularized_incomplete_beta": (lambda x: lax.betainc(2.5, 0.75, x), (abs(UNIT),)),
+    "random_gamma": (lambda a: jax.random.gamma(jax.random.key(0), a), (POSITIVE,)),
+}
+
 
 def _compared(compare: Callable[..., Any]) -> Sample:
     return lambda x, y: jnp.where(compare(x, y), x * x, y), (X, UNIT)
@@ -224,6 +232,7 @@ FORWARD_ONLY: Mapping[str, Sample] = {
 """What JAX differentiates in forward mode only, by name of the primitive."""
 
 SAMPLES: Mapping[str, Sample] = {
-    **ELEMENTWISE, **COMPARISONS, **SHAPING, **INDEXING, **REDUCTIONS, **PRODUCTS, **LINALG, **CONTROL,
+    **ELEMENTWISE, **SPECIAL, **COMPARISONS, **SHAPING, **INDEXING, **REDUCTIONS, **PRODUCTS, **LINALG,
+    **CONTROL,
 }  # fmt: skip
 """By name of the primitive that must be in the jaxpr."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -44,11 +45,36 @@ class Scaled:
         return jnp.sin(x * self.scale)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Unknown:
-    """Parameters in a dataclass that JAX does not know."""
+    """Parameters in a dataclass that JAX does not know, beside what is no array."""
 
     weight: Any
+    name: str
+    bias: Any = None
+
+
+@dataclass
+class Prepared:
+    """A dataclass that computes more attributes when it is made."""
+
+    weight: Any
+
+    def __post_init__(self) -> None:
+        """An attribute that is no field."""
+        self.power = 3
+
+    @cached_property
+    def square(self) -> Any:
+        """Kept once it was asked for."""
+        return self.weight * self.weight
+
+
+class Plain:
+    """Parameters in an object that nobody can take apart."""
+
+    def __init__(self, weight: Any) -> None:
+        self.weight = weight
 
 
 def test_paths_and_names_of_nested_inputs() -> None:
@@ -98,11 +124,51 @@ def test_arrays_inside_the_function_are_captured() -> None:
     np.testing.assert_allclose(found["fn_scale"], np.sum(np.cos(VECTOR * 3) * VECTOR), rtol=1e-12)
 
 
-def test_unknown_containers_are_constants_and_said_so() -> None:
-    """What JAX does not look into is not differentiated, and the report says it."""
-    lifted = lift_jax(lambda x, p: x * p.weight, (*wide(VECTOR), Unknown(jnp.ones(5))))
+def test_dataclasses_that_jax_does_not_know_are_opened() -> None:
+    """Their fields are inputs as those of a dict are, also in results; strings and None stay as they are."""
+    weight, bias = wide(VECTOR, np.float64(0.5))
+
+    def f(p: Unknown) -> Unknown:
+        assert p.name == "layer"
+        return Unknown(jnp.sin(p.weight) * p.bias["b"][0], jnp.int32(1))
+
+    lifted = lift_jax(f, (Unknown(weight, "layer", {"b": [bias]}),))
+    assert [(s.name, s.path) for s in lifted.inputs] == [
+        ("p_weight", "p.weight"),
+        ("p_bias_b_0", "p.bias['b'][0]"),
+    ]
+    assert [(o.path, o.differentiable) for o in lifted.outputs] == [("out.weight", True), ("out.name", False)]
+    found = reference_gradients(lifted, {"out_weight": np.ones(5)})
+    np.testing.assert_allclose(found["p_weight"], np.cos(VECTOR) * 0.5, rtol=1e-12)
+
+
+def test_copies_of_dataclasses_keep_attributes_and_forget_what_they_computed() -> None:
+    """An attribute made by ``__post_init__`` is there, a cached property is computed from the new arrays."""
+    (weight,) = wide(VECTOR)
+    prepared = Prepared(weight)
+    before = prepared.square
+    lifted = lift_jax(lambda p: p.square**p.power, (prepared,))
+    found = reference_gradients(lifted, {"out": np.ones(5)})
+    np.testing.assert_allclose(found["p_weight"], 6 * VECTOR**5, rtol=1e-12)
+    assert prepared.square is before
+
+
+def test_keys_of_a_dict_are_read_in_one_order() -> None:
+    """JAX sorts keys: names, arrays and results of differently written dicts belong together."""
+    a, b = wide(2 * VECTOR, VECTOR)
+    lifted = lift_jax(lambda p: {"z": p["b"] ** 2, "y": p["a"] ** 3}, ({"b": b, "a": a},))
+    assert [(s.path, s.array[0]) for s in lifted.inputs] == [("p['a']", 2 * VECTOR[0]), ("p['b']", VECTOR[0])]
+    assert [o.path for o in lifted.outputs] == ["out['y']", "out['z']"]
+    np.testing.assert_allclose(lifted.forward()["out_z"], VECTOR**2, rtol=1e-12)
+    found = reference_gradients(lifted, {"out_y": np.ones(5), "out_z": np.zeros(5)})
+    np.testing.assert_allclose(found["p_a"], 12 * VECTOR**2, rtol=1e-12)
+
+
+def test_unknown_objects_are_constants_and_said_so() -> None:
+    """What nobody can look into is not differentiated, and the report says it."""
+    lifted = lift_jax(lambda x, p: x * p.weight, (*wide(VECTOR), Plain(jnp.ones(5))))
     assert [s.name for s in lifted.inputs] == ["x"]
-    assert "p is a Unknown" in lifted.notes[0]
+    assert "p is a Plain" in lifted.notes[0]
 
 
 def test_constants_are_exact() -> None:

@@ -62,6 +62,8 @@ SHAPING: dict[str, Callable[[Any], Any]] = {
     "embedding_bag max": lambda x: F.embedding_bag(INDEX, x, mode="max"),
     "as_strided": lambda x: (x * 2).as_strided((2, 2), (1, 2), 1),
     "masked": lambda x: x.masked_select(MASK) * x.masked_scatter(MASK, x.exp()).sum(),
+    "put": lambda x: x.put(INDEX, x[0, :3].repeat(2), accumulate=True) + x[0, 0].put(INDEX[0, :1], x[1, :1]),
+    "nothing chosen": lambda x: torch.combinations(x[0, :1]).sum() + torch.cat([x[:0], x[1:1]]).sum() + x,
 }
 
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -79,6 +81,7 @@ REDUCTIONS: dict[str, Callable[[Any], Any]] = {
     "kth": lambda x: x.kthvalue(2, 0).values + x.quantile(0.3, dim=0) + x.mode(0).values,
     "distances": lambda x: torch.cdist(x, x.sin(), 2) + torch.pdist(x).sum() + torch.dist(x, x.cos(), 3),
     "renorm": lambda x: torch.renorm(x, 2, 0, 0.5),
+    "segments": lambda x: _segments(x, "max") + _segments(x, "mean") + _segments(x, "prod", initial=2),
 }
 
 LAYERS: dict[str, Callable[[Any], Any]] = {
@@ -110,6 +113,23 @@ LAYERS: dict[str, Callable[[Any], Any]] = {
     "attention": lambda x: F.scaled_dot_product_attention(x[None], x.sin()[None], x[None], is_causal=True),
     "masked attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None], MASK[:, :3]),
     "bilinear": lambda x: F.bilinear(x, x.sin(), x[:2, :, None] * x[0]),
+    "grid_sample": lambda x: F.grid_sample(
+        x[None, None], x[None, :, :2, None].expand(1, 3, 2, 2).sin(), align_corners=False
+    ),
+    **{
+        f"volume {mode} {padding} {corners}": (
+            lambda x, mode=mode, padding=padding, corners=corners: F.grid_sample(
+                x.reshape(1, 2, 1, 2, 3), 2 * x[None, None, None, :, :3], mode, padding, corners
+            )
+        )
+        for mode, padding, corners in (
+            ("bilinear", "zeros", False),
+            ("bilinear", "border", True),
+            ("bilinear", "reflection", False),
+            ("bilinear", "reflection", True),
+            ("nearest", "zeros", True),
+        )
+    },
 }
 
 LOSSES: dict[str, Callable[[Any], Any]] = {
@@ -133,6 +153,15 @@ LOSSES: dict[str, Callable[[Any], Any]] = {
     "divergence": lambda x: (
         F.kl_div(x.log_softmax(1), x.sin().softmax(1), reduction="batchmean")
         + F.poisson_nll_loss(x, x.abs().detach())
+    ),
+    "ctc": lambda x: F.ctc_loss(
+        torch.stack([x, x.sin(), x.t().reshape(3, 4), x.cos()], 1)[[0, 1, 2, 1, 0]].log_softmax(2),
+        torch.tensor([[1, 1], [2, 3], [3, 0], [1, 1]]),
+        torch.tensor([5, 4, 2, 3]),
+        torch.tensor([2, 2, 1, 2]),
+    ),
+    "ctc joined": lambda x: F.ctc_loss(
+        torch.stack([x, x.sin()], 1).log_softmax(2), torch.tensor([1, 2, 3]), (3, 2), (2, 1), reduction="none"
     ),
     "triplet": lambda x: (
         F.triplet_margin_loss(x, x.sin(), x.cos())
@@ -172,6 +201,12 @@ LINALG: dict[str, Callable[[Any], Any]] = {
         * torch.linalg.svdvals(x).sum()
     ),
     "qr": lambda x: torch.linalg.qr(x.t()).Q @ torch.linalg.qr(x.t()).R + torch.linalg.qr(x.t()).Q[:, :1],
+    "reflections": lambda x: (
+        torch.linalg.householder_product(x.t(), x[0, :3]) @ torch.ormqr(x.t(), x[0, :3], x.t()).t()
+        + torch.ormqr(x.t(), x[1, :3], x, left=False, transpose=True).sum()
+    ),
+    "full svd": lambda x: torch.linalg.svd(x).Vh[:3] * torch.linalg.svd(x.t()).U[:, :3].t(),
+    "low rank": lambda x: torch.linalg.pinv(x[:, :2] @ x[1:, 1:]) + torch.linalg.pinv(0 * x).sum(),
     "lu": lambda x: (
         torch.linalg.lu(_square(x)).L + torch.linalg.lu(_square(x)).U + torch.linalg.lu_factor(_square(x)).LU
     ),
@@ -183,6 +218,53 @@ LINALG: dict[str, Callable[[Any], Any]] = {
         torch.linalg.matrix_exp(_square(x) / 4) + torch.linalg.matrix_power(_square(x), 3)
     ),
 }
+
+LISTS: dict[str, Callable[[Any], Any]] = {
+    "arithmetic": lambda x: _joined(
+        torch._foreach_add(_rows(x), _rows(x.sin()), alpha=2),
+        torch._foreach_mul(_rows(x), 3.0),
+        torch._foreach_div(_rows(x), [2.0, 3.0, 4.0]),
+        torch._foreach_pow(torch._foreach_abs(_rows(x)), 1.5),
+    ),
+    "combined": lambda x: _joined(
+        torch._foreach_addcmul(_rows(x), _rows(x.exp()), _rows(x.cos()), [1.0, 2.0, 3.0]),
+        torch._foreach_lerp(_rows(x), _rows(x.exp()), 0.25),
+        torch._foreach_maximum(_rows(x), 0.1),
+        torch._foreach_clamp_min(_rows(x), [0.1, 0.2, 0.3]),
+        torch._foreach_sigmoid(_rows(x)),
+    ),
+    "norms": lambda x: (
+        torch.stack(torch._foreach_norm(_rows(x), 3)) * torch.stack(torch._foreach_max(_rows(x)))
+    ),
+    "in place": lambda x: _scaled_in_place(x),
+}
+
+
+def _rows(x: Any) -> list[Any]:
+    return list((x * 1).unbind(0))
+
+
+def _joined(*lists: Any) -> Any:
+    return torch.stack([torch.stack(list(parts)) for parts in lists])
+
+
+def _scaled_in_place(x: Any) -> Any:
+    parts = [x[0] * 1, x[1] * 2]
+    torch._foreach_mul_(parts, [2.0, 3.0])
+    torch._foreach_add_(parts, [x[2].sin(), x[2]])
+    return torch.stack(parts) * x[2]
+
+
+def _segments(x: Any, how: str, initial: float | None = None) -> Any:
+    along = torch.segment_reduce(x.reshape(12), how, lengths=torch.tensor([5, 7]), initial=initial)
+    inner = torch.segment_reduce(
+        x[:, :, None] * x[0],
+        how,
+        offsets=torch.tensor([[0, 1, 4], [0, 3, 4], [0, 2, 4]]),
+        axis=1,
+        initial=initial,
+    )
+    return along.sum() * inner
 
 
 def _square(x: Any) -> Any:
@@ -196,6 +278,7 @@ FAMILIES = {
     "layers": LAYERS,
     "losses": LOSSES,
     "linalg": LINALG,
+    "lists": LISTS,
 }
 CASES = [(family, name) for family, cases in FAMILIES.items() for name in cases]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from oracle.execution.record import CaseResult, LoadProblem, Run
-from oracle.judge.verdict import Finding, Known, Verdict
+from oracle.judge.verdict import Culprit, Finding, Known, Verdict
 
 JAX = Finding(
     "operations/logsumexp/large-shift", "jax", "0.10.2", "jax.jit", "float32", 1, "gradient of x",
@@ -23,7 +23,7 @@ JAX = Finding(
     failing_elements=2,
     detail="the formulas differ",
     voices=(("torch", "agrees"), ("finite differences", "agree")),
-    culprit="exp, node 4",
+    culprit=Culprit("exp", 4, "line 3", "gradient", (2,), "0.24472847105479764", 0.2451000064611435),
 )  # fmt: skip
 
 TRACEBACK = """RuntimeError: Expected a contiguous tensor

@@ -1,0 +1,4 @@
+"""x"""
+
+
+def print_growth(*a: object) -> None: ...

@@ -1,0 +1,94 @@
+"""Complex factorizations and systems by way of real matrices of twice the size.
+
+A number a + ib is the matrix [[a, -b], [b, a]]; with each number in its place a product stays a product. What
+has a real diagonal stays triangular, so that factors of the real matrix are those of the complex one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from oracle.lift.complex_numbers import Complex, Symbol, each
+from oracle.lift.jax_call import Call, Lowering
+from oracle.lift.jax_linalg import LINALG, reduced
+from reference_engine.trace import Tensor, constant, xp
+
+
+def doubled(z: Complex) -> Tensor:
+    """The real matrix, shape (..., 2 rows, 2 columns)."""
+    *stack, rows, columns = z.shape
+    top, bottom = xp.stack([z.re, -z.im], axis=-1), xp.stack([z.im, z.re], axis=-1)
+    return xp.reshape(xp.stack([top, bottom], axis=-3), shape=(*stack, 2 * rows, 2 * columns))  # type: ignore[no-any-return]
+
+
+def halved(x: Tensor) -> Complex:
+    """The complex matrix of a real one of that form."""
+    return Complex(x[..., ::2, ::2], x[..., 1::2, ::2])
+
+
+def solved(a: Complex, b: Complex) -> Complex:
+    """The x with a x = b."""
+    n = b.shape[-2]
+    both = xp.solve(
+        xp.concatenate(
+            [xp.concatenate([a.re, -a.im], axis=-1), xp.concatenate([a.im, a.re], axis=-1)], axis=-2
+        ),
+        xp.concatenate([b.re, b.im], axis=-2),
+    )
+    return Complex(both[..., :n, :], both[..., n:, :])
+
+
+def _cholesky(call: Call) -> Symbol:
+    """Of the Hermitian matrix whose lower triangle is given; the diagonal's imaginary part is not read."""
+    z = call.pair
+    below = each(lambda part: xp.tril(part, k=-1), z)
+    across = Complex(xp.tril(z.re) + below.re.mT, below.im - below.im.mT)
+    return halved(xp.cholesky(doubled(across)))
+
+
+def _triangular_solve(call: Call) -> Symbol:
+    """By elimination in general, of what is read: JAX looks at one triangle only."""
+    a, b = (v.pair for v in call.inputs)
+    p = call.params
+    a = _read(a, lower=p["lower"], unit_diagonal=p["unit_diagonal"])
+    a = Complex(a.re, -a.im) if p["conjugate_a"] else a
+    a = _turned(a) if p["transpose_a"] else a
+    return solved(a, b) if p["left_side"] else _turned(solved(_turned(a), _turned(b)))
+
+
+def _read(a: Complex, *, lower: bool, unit_diagonal: bool) -> Complex:
+    kept = (
+        (lambda part: xp.tril(part, k=-unit_diagonal))
+        if lower
+        else lambda part: xp.triu(part, k=+unit_diagonal)
+    )
+    found = each(kept, a)
+    return Complex(found.re + constant(np.eye(a.shape[-1])), found.im) if unit_diagonal else found
+
+
+def _turned(z: Complex) -> Complex:
+    """The transpose, not conjugated."""
+    return each(lambda part: part.mT, z)
+
+
+def _qr(call: Call) -> list[Symbol | None]:
+    """Signs are JAX's; the diagonal of its upper factor is real."""
+    reduced(call)
+    q, r = (halved(part) for part in xp.qr(doubled(call.pair)))
+    found = np.asarray(call.run([call.inputs[0].concrete])[1]).real.astype(np.float64)
+    signs = constant(np.where(np.diagonal(found, axis1=-2, axis2=-1) < 0, -1.0, 1.0))
+    return [
+        each(lambda part: part * signs[..., None, :], q),
+        each(lambda part: part * signs[..., :, None], r),
+    ]
+
+
+COMPLEX_LINALG: Mapping[str, Lowering] = {
+    "cholesky": _cholesky,
+    "triangular_solve": _triangular_solve,
+    "qr": _qr,
+    "lu": LINALG["lu"],
+}
+"""``eigh`` and ``svd`` are missing: their complex vectors are free by a phase each."""

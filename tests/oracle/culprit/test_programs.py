@@ -1,0 +1,1 @@
+"""Culprits of Programs: the operation whose own local derivative is off."""
