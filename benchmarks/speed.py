@@ -160,7 +160,7 @@ def main() -> None:
     if not options.growth:
         operators(options.only, options.samples)
     if not options.operators:
-        print_growth(seconds_of, checked, gradchecked)
+        print_growth(checked, gradchecked)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ it 509 of 509 branch flips of relu(a + b - c) next to 0 were called wrong."""
 COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"})
 ORDERED = frozenset({"order_last", "sort_last", "reduce_max"})
 JUMPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
+TURNING = COMPARISONS | ORDERED | JUMPS | {"pick"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def near_branches(
     forced: dict[int, Values] = {}
     radii: dict[int, Values] = {}
     for index, node in program:
-        if index not in depends and not any(i in depends for i in node.inputs):
+        if node.op not in TURNING or not (index in depends or any(i in depends for i in node.inputs)):
             continue
         if node.op in COMPARISONS and program.nodes[node.inputs[0]].type.kind == "real":
             close = _close_comparison(node, values, samples, scale)

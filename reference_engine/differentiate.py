@@ -109,13 +109,15 @@ def transpose_node(
 def pull_back(builder: Builder, index: int, active: Sequence[bool], cotangent: Tensor) -> list[Tensor | None]:
     """Cotangents of one node's active operands: its local derivative, transposed."""
     node = builder.nodes[index]
+    operation = lookup(node.op)
+    assert isinstance(operation, Primitive)
+    if operation.linear:
+        return list(transpose_node(builder, index, active, cotangent))
     start = len(builder.nodes)
     seeds: list[Tensor | None] = [
         builder.input(f"seed.{index}.{k}", builder.nodes[i].type) if on else None
         for k, (i, on) in enumerate(zip(node.inputs, active, strict=True))
     ]
-    operation = lookup(node.op)
-    assert isinstance(operation, Primitive)
     if operation.jvp is None:
         return [None] * len(seeds)
     primals = [Tensor(builder, i) for i in node.inputs]

@@ -152,14 +152,15 @@ class Primitive(Operation):
 
     ``infer`` is the shape rule. ``evaluate`` gives the value in any arithmetic. ``jvp`` is the local
     derivative written in operations of the Program; an operation that is linear in some operands also has
-    ``transpose``. ``elementwise`` operations broadcast. ``internal`` ones appear in derivatives and lowered
-    Programs only.
+    ``transpose``. A ``linear`` one is linear in all its real operands together, and its tangent is itself.
+    ``elementwise`` operations broadcast. ``internal`` ones appear in derivatives and lowered Programs only.
     """
 
     infer: Callable[[Sequence[TensorType], Mapping[str, Attr]], TensorType] = field(kw_only=True)
     evaluate: Callable[[Arithmetic, Sequence[Values], Mapping[str, Attr]], Values] = field(kw_only=True)
     jvp: JvpRule | None = field(kw_only=True, default=None)
     transpose: TransposeRule | None = field(kw_only=True, default=None)
+    linear: bool = field(kw_only=True, default=False)
     elementwise: bool = field(kw_only=True, default=False)
     internal: bool = field(kw_only=True, default=False)
     domains: tuple[Domain, ...] = field(kw_only=True, default=())

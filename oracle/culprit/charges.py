@@ -42,7 +42,8 @@ def charge_of(finding: Finding, precision: Precision, gauge: Gauge) -> Charge:
     if found is None:
         msg = f"{finding.argument!r} is no gradient, tangent or value"
         raise ValueError(msg)
-    return Charge(*found, Question(finding.route, finding.order, precision, gauge))
+    question = Question(finding.route, finding.order, precision, gauge)
+    return Charge(*found, question, 0.0 if finding.rho is None else finding.rho)
 
 
 def _kind_and_name(finding: Finding) -> tuple[str, str] | None:

@@ -15,13 +15,18 @@ from reference_engine.evaluate import differentiated
 from reference_engine.program import Program
 
 MOST = 400
-"""Operations that are asked on one route: some milliseconds each in torch, some tens in JAX."""
+"""Operations that are asked for one finding: some milliseconds each in torch, some tens in JAX."""
 
 MOST_WORK = 10 * BUDGET
-"""Element-operations of their certificates together: some ten seconds."""
+"""Element-operations of all that is asked of one function: some ten seconds of certificates."""
 
 COMPOSED = "in the composition (accumulation of cotangents, or fused kernels)"
 UNSEARCHED = f"not among the first {MOST} that were asked alone"
+
+SLACK = 64.0
+"""The rounding that is allowed in the end holds that of each operation on the way. So an operation whose own
+error is so much less of its own allowance does not explain the whole one's: JAX's lgamma, off by a few of its
+allowances wherever it stands, is not to blame for another operation's wrong sign."""
 
 SECOND = 2
 
@@ -29,12 +34,13 @@ SECOND = 2
 @dataclass(frozen=True)
 class Charge:
     """What is to be explained: the gradient of an input, the tangent or the value of an output, by name, on
-    one route. ``kind`` is the first word of a finding's argument.
+    one route. ``kind`` is the first word of a finding's argument, ``rho`` its error over what is allowed.
     """
 
     kind: str
     name: str
     question: Question
+    rho: float = 0.0
 
 
 class Search:
@@ -62,7 +68,7 @@ class Search:
         self._answered: set[Step] = set()
         self._suspects: list[Step] = []
         self._by_value: dict[tuple[str, str], Step] = {}
-        self._work = 0
+        self._left, self._work = MOST, 0
 
     def culprit(self, charge: Charge) -> Culprit:
         """The first operation that is off on the way of the charge.
@@ -70,35 +76,47 @@ class Search:
         The culprit of an earlier charge goes first: rules are mostly shared between routes. Where no
         derivative is off, a value may be, and what comes behind it is then right at the wrong place.
         """
+        self._left = MOST
         reached = self._reached(charge)
         order = charge.question.order
         questions = list(self._questions(charge.question)) if charge.kind != "value" else []
+        faint: dict[Step, Deviation] = {}
+
+        def strong(step: Step, deviation: Deviation | None) -> Deviation | None:
+            """The deviation if it is large enough for the charge; a fainter one is kept for want of any."""
+            if deviation is not None and deviation.rho < charge.rho / SLACK:
+                faint.setdefault(step, deviation)
+                return None
+            return deviation
 
         def derivative(step: Step) -> Deviation | None:
             for question in questions:
                 alone = self._ask(step, order, question)
-                worst = self._worst(step, alone.derivative if alone else (), reached)
+                worst = strong(step, self._worst(step, alone.derivative if alone else (), reached))
                 if worst is not None:
                     return worst
             return None
 
         def value(step: Step) -> Deviation | None:
             alone = self._ask(step, order, charge.question)
-            return self._worst(step, alone.value if alone else (), None)
+            return strong(step, self._worst(step, alone.value if alone else (), None))
 
         concluded = self._by_value.get((charge.kind, charge.name))
-        if concluded is not None and value(concluded) is not None:
-            return self._blamed(concluded, value(concluded))
+        if concluded is not None and (deviation := value(concluded)) is not None:
+            return self._blamed(concluded, deviation)
+        forward = charge.kind == "tangent"
         earlier = next((s for s in self._suspects if derivative(s) is not None), None)
-        found = earlier or self._first(self.steps, derivative, forward=charge.kind == "tangent")
-        if found is not None:
-            return self._blamed(found, derivative(found))
+        found = earlier or self._first(self.steps, derivative, forward=forward)
+        if found is not None and (deviation := derivative(found)) is not None:
+            return self._blamed(found, deviation)
         found = self._first(self.steps, value, forward=True)
-        if found is not None:
+        if found is not None and (deviation := value(found)) is not None:
             self._by_value[charge.kind, charge.name] = found
-            return self._blamed(found, value(found))
+            return self._blamed(found, deviation)
         if self._exhausted():
             return Culprit("", detail=UNSEARCHED)
+        if faint:
+            return self._blamed(*next(iter(faint.items())))
         return self._composed(derivative) if charge.kind == "gradient" else Culprit("", detail=COMPOSED)
 
     def _composed(self, off: Callable[[Step], Deviation | None]) -> Culprit:
@@ -120,7 +138,7 @@ class Search:
         return replace(named, operation="", detail=f"{COMPOSED} from {step.operation}, node {named.node}, on")
 
     def _exhausted(self) -> bool:
-        return len(self._asked) >= MOST or self._work >= MOST_WORK
+        return self._left <= 0 or self._work >= MOST_WORK
 
     def _questions(self, question: Question) -> Iterator[Question]:
         """A second derivative is off by an operation's second derivative or by its first, in either mode."""
@@ -170,14 +188,14 @@ class Search:
         if key not in self._asked:
             if self._exhausted():
                 return None
+            self._left -= 1
             self._work += cost(lower(step.program))
             self._asked[key] = ask_alone(step, self.references[order], question)
             if self._asked[key] is not None:
                 self._answered.add(step)
         return self._asked[key]
 
-    def _blamed(self, step: Step, deviation: Deviation | None) -> Culprit:
-        assert deviation is not None
+    def _blamed(self, step: Step, deviation: Deviation) -> Culprit:
         if step not in self._suspects:
             self._suspects.append(step)
         several = len(step.wrt) + len(step.unseen) > 1 and deviation.part == "gradient"

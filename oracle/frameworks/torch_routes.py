@@ -113,36 +113,15 @@ def gradient_of(
     outputs: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: Any
 ) -> list[Any]:
     """``torch.autograd.grad`` where an output may be out of the leaves' reach: zeros for what is not
-    reached. With ``retain_graph``, ``backward`` where the function insists on it.
+    reached.
     """
     pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
     if not pairs:
         return [torch.zeros_like(x) for x in leaves]
-    real, given = [o for o, _ in pairs], [c for _, c in pairs]
-    try:
-        found: Sequence[Any] = torch.autograd.grad(real, leaves, given, allow_unused=True, **options)
-    except RuntimeError as error:
-        if not (options.get("retain_graph") and NEEDS_BACKWARD in str(error)):
-            raise
-        found = _left_in_grad(real, leaves, given)
+    found = torch.autograd.grad(
+        [o for o, _ in pairs], leaves, [c for _, c in pairs], allow_unused=True, **options
+    )
     return [torch.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
-
-
-NEEDS_BACKWARD = "incompatible with .grad()"
-"""What torch says of a reentrant checkpoint: it runs a backward pass inside of a backward pass."""
-
-
-def _left_in_grad(real: Sequence[Any], leaves: Sequence[Any], given: Sequence[Any]) -> list[Any]:
-    """What ``backward`` adds to ``.grad`` of leaves, which is put back."""
-    kept = [x.grad for x in leaves]
-    for x in leaves:
-        x.grad = None
-    try:
-        torch.autograd.backward(real, given, retain_graph=True)
-        return [x.grad for x in leaves]
-    finally:
-        for x, grad in zip(leaves, kept, strict=True):
-            x.grad = grad
 
 
 def _leaves(function: Function) -> tuple[Any, ...]:

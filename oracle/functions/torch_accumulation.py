@@ -8,11 +8,13 @@ import torch
 
 from oracle.frameworks.protocol import Array
 from oracle.functions.torch_call import UserCall
+from oracle.functions.torch_reentrant import backward, by_backward_if_needed
 
 PASSES = 2
 """A second pass adds to what the first one left."""
 
 
+@by_backward_if_needed
 def accumulated(call: UserCall) -> list[dict[str, Array]]:
     """``.grad`` of every input that is moved, after one and after two passes; captured tensors keep theirs.
 
@@ -26,9 +28,7 @@ def accumulated(call: UserCall) -> list[dict[str, Array]]:
         for leaf, kept in zip(leaves, numbers, strict=True):
             leaf.data.copy_(kept)
         real, _outputs = call.outputs()
-        linked = [(o, c) for o, c in zip(real, call.cotangents(real), strict=True) if o.requires_grad]
-        if linked:
-            torch.autograd.backward([o for o, _ in linked], [c for _, c in linked], inputs=leaves)
+        backward(call, real, leaves, call.cotangents(real))
         found.append(call.numbers(call.moving, [_gradient(leaf) for leaf in leaves]))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from oracle.frameworks import torch_routes
 from oracle.frameworks import torch_tensors as tensors
 from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
-from oracle.frameworks.torch_routes import NEEDS_BACKWARD, Function, gradient_of
+from oracle.frameworks.torch_routes import Function, gradient_of
 from oracle.functions.torch_pairs import (
     NO_PAIRS,
     Pairs,
@@ -22,11 +23,15 @@ from oracle.functions.torch_pairs import (
     product,
     whole_name,
 )
+from oracle.functions.torch_reentrant import by_backward_if_needed, gradients
 from oracle.lift.torch_inputs import parts_of
 from reference_engine.program import Program
 
 Run = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 """From tensors by slot name to the function's output tensors."""
+
+Held = Callable[[Mapping[str, Any]], AbstractContextManager[Any]]
+"""Keeps tensors by slot name where the function looks for them."""
 
 
 class UserCall(Function):
@@ -34,7 +39,7 @@ class UserCall(Function):
 
     ``fixed`` are captured tensors: they are differentiated where they are, since nothing can be put in their
     place. ``pairs`` says which names of the point are parts of one complex tensor, which goes by the first of
-    them.
+    them. ``held`` keeps a module's parameters in their place for as long as ``holding`` is open.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class UserCall(Function):
         given: Mapping[str, Any],
         fixed: Mapping[str, Any],
         pairs: Pairs = NO_PAIRS,
+        held: Held = lambda _: nullcontext(),
     ) -> None:
         self.run = run
         self.program = program
@@ -52,6 +58,8 @@ class UserCall(Function):
         self.given = dict(given)
         self.fixed = fixed
         self.pairs = pairs
+        self.held = held
+        self.holding: ExitStack | None = None
         self.asked = keys_of(point.wrt, pairs)
         self.moving = [n for n in self.asked if n not in fixed]
         self.returned = keys_of(program.output_names, pairs)
@@ -79,6 +87,8 @@ class UserCall(Function):
 
     def outputs(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Real outputs and all outputs, of the leaves as they are."""
+        if self.holding is not None:
+            self.holding.enter_context(self.held(self.given))
         found = self.run(self.given)
         return tuple(found[k] for k in self.real), found
 
@@ -112,17 +122,11 @@ class UserCall(Function):
         return Answer(self.values(outputs), self.numbers(names, tangents))
 
 
+@by_backward_if_needed
 def _autograd(call: UserCall) -> Answer:
     leaves = call.leaves()
     real, outputs = call.outputs()
-    try:
-        found = gradient_of(real, leaves, call.cotangents(real))
-    except RuntimeError as error:
-        if NEEDS_BACKWARD not in str(error):
-            raise
-        real, outputs = call.outputs()  # the first graph is half gone
-        found = gradient_of(real, leaves, call.cotangents(real), retain_graph=True)
-    return call.answer(outputs, found)
+    return call.answer(outputs, gradients(call, real, leaves, call.cotangents(real)))
 
 
 def _batched(call: UserCall) -> Answer:
@@ -181,6 +185,7 @@ SECOND_ORDER_ROUTES: Mapping[str, Callable[[Any], Answer]] = {
 }
 
 
+@by_backward_if_needed
 def pull(call: UserCall, factors: Sequence[float]) -> tuple[list[dict[str, Array]], list[tuple[str, str]]]:
     """Gradients for the cotangents times each factor, through one graph, and the promises that broke."""
     leaves = call.leaves()
@@ -188,15 +193,15 @@ def pull(call: UserCall, factors: Sequence[float]) -> tuple[list[dict[str, Array
     before = [x.detach().clone() for x in leaves]
     real, _ = call.outputs()
     broken: list[tuple[str, str]] = []
-    gradients: list[dict[str, Array]] = []
+    answers: list[dict[str, Array]] = []
     kept: list[Any] = []
     for factor in factors:
         given = call.cotangents(real, factor)
         copies = [c.clone() for c in given]
         try:
-            found = gradient_of(real, leaves, given, retain_graph=True)
+            found = gradients(call, real, leaves, given, retain_graph=True)
         except Exception as error:
-            if not gradients:
+            if not answers:
                 raise
             first = (str(error).strip().splitlines() or [""])[0]
             broken.append(("second call", f"a second backward pass raises {type(error).__name__}: {first}"))
@@ -206,14 +211,14 @@ def pull(call: UserCall, factors: Sequence[float]) -> tuple[list[dict[str, Array
         if kept and any(not _equal(g, copy) for g, copy in kept):
             broken.append(("second call", "a later backward pass changes the gradients of an earlier one"))
         kept = [(g, g.clone()) for g in found]
-        gradients.append(call.numbers(names, found))
+        answers.append(call.numbers(names, found))
         for name, g, x in zip(names, found, leaves, strict=True):
             broken += _form(whole_name(name, call.pairs), g, x)
     for name, x, was in zip(names, leaves, before, strict=True):
         if not _equal(x.detach(), was):
             changed = whole_name(name, call.pairs)
             broken.append(("mutation", f"running forward and backward changes {changed}"))
-    return gradients, list(dict.fromkeys(broken))
+    return answers, list(dict.fromkeys(broken))
 
 
 def _form(name: str, gradient: Any, leaf: Any) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -38,6 +38,7 @@ from oracle.lift.torch_inputs import (
     outputs_of,
     parts_of,
 )
+from oracle.lift.torch_internals import reparametrized
 from oracle.lift.torch_slots import leaves_of
 from oracle.lift.torch_state import as_before, modules_in_reach
 from oracle.lift.trees import Tree, argument_names, flatten, function_name
@@ -261,8 +262,9 @@ class TorchFunction:
                 torch.set_rng_state(state)
                 return self._tensors(given, cast)
 
+        pairs = pairs_of((*self.slots, *self.outputs))
         return torch_call.UserCall(
-            run, program, point, given, self.fixed, pairs_of((*self.slots, *self.outputs))
+            run, program, point, given, self.fixed, pairs, lambda given: self._held(given, cast)
         )
 
     def _tensors(self, given: Mapping[str, Any], cast: Any) -> tuple[Any, ...]:
@@ -273,6 +275,18 @@ class TorchFunction:
         args, parameters = self._arguments([given[leaf.key] for leaf in self.leaves])
         if self.module is None:
             return self.runner(*args)
+        return torch.func.functional_call(self.runner, self._state(parameters, cast), args)
+
+    def _held(self, given: Mapping[str, Any], cast: Any) -> AbstractContextManager[Any]:
+        """The module with these parameters in their place, also after the call."""
+        if self.module is None:
+            return nullcontext()
+        _, parameters = self._arguments([given[leaf.key] for leaf in self.leaves])
+        return reparametrized(self.runner, self._state(parameters, cast))
+
+    def _state(self, parameters: Mapping[str, Any], cast: Any) -> dict[str, Any]:
+        """Parameters and copies of all else that the module keeps, under the names that the runner has."""
+        assert self.module is not None
         paths = {leaf.key: leaf.path for leaf in self.leaves}
         state = {paths[n]: p for n, p in parameters.items()}
         for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
@@ -280,7 +294,7 @@ class TorchFunction:
                 copy = value.detach().clone()
                 state[name] = copy if cast is None else copy.to(_cast(copy, cast))
         wrapped = {} if self.runner is self.module else {f"_orig_mod.{n}": v for n, v in state.items()}
-        return torch.func.functional_call(self.runner, wrapped or state, args)
+        return wrapped or state
 
     def _as_before(self) -> as_before:
         return as_before(self.modules, self.generators)

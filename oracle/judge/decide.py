@@ -102,10 +102,10 @@ def _judge_settled(
     """An argument whose enclosures are all narrow."""
 
     def say(verdict: Verdict, detail: str) -> Judgement:
-        return make_judgement(certificate, name, comparison, verdict, detail)
+        return make_judgement(certificate, name, comparison, verdict, detail, power=power)
 
+    power = strength(certificate, name, comparison, worst_element(comparison))
     if (comparison.rho <= 1).all():
-        power = strength(certificate, name, comparison, worst_element(comparison))
         if power.ill_conditioned:
             return say(Verdict.ILL_CONDITIONED, "rounding alone could halve or double this gradient")
         if power.vacuous:

@@ -49,7 +49,7 @@ def worst_element(comparison: Comparison) -> int | None:
     """Flat index of the largest rho, None where there are no elements."""
     if comparison.rho.size == 0:
         return None
-    return int(np.argmax(np.nan_to_num(comparison.rho, nan=np.inf, posinf=np.finfo(float).max)))
+    return int(np.argmax(comparison.rho))  # the first NaN, if there is one
 
 
 def make_judgement(
@@ -59,11 +59,14 @@ def make_judgement(
     verdict: Verdict,
     detail: str,
     tier: str | None = None,
+    power: Strength | None = None,
 ) -> Judgement:
-    """A judgement with the worst element, the power and the text of the reference filled in."""
+    """A judgement with the worst element, the power (unless it is known) and the text of the reference filled
+    in.
+    """
     index = worst_element(comparison)
     text = reference_text(certificate, name, index) if index is not None else ""
-    power = strength(certificate, name, comparison, index)
+    power = power or strength(certificate, name, comparison, index)
     center = float(certificate.centers[name].ravel()[index]) if index is not None else 0.0
     return Judgement(
         name, verdict, tier or certificate.tier, detail, index, comparison, power, text,

@@ -4,6 +4,7 @@ allowed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,9 @@ def compare(certificate: Certificate, name: str, observed: Values) -> Comparison
         np.isinf(observed) & (np.abs(center) + allowed > largest) & (np.sign(observed) == np.sign(center))
     )
     with np.errstate(all="ignore"):
-        rho = np.where(distance == 0, 0.0, np.nan_to_num(distance / allowed, nan=np.inf, posinf=np.inf))
-    rho = np.where(out_of_range, 0.0, np.where(np.isfinite(observed), rho, np.inf))
+        rho = np.where(distance == 0, 0.0, distance / allowed)
+    rho = np.where(np.isnan(rho) | ~np.isfinite(observed), np.inf, rho)
+    rho = np.where(out_of_range, 0.0, rho)
     return Comparison(rho, distance, allowed, settled, out_of_range, _truly_zero(certificate, name))
 
 
@@ -131,9 +133,10 @@ class Strength:
 def _norm(values: Values) -> float:
     """Euclidean norm that neither overflows nor underflows."""
     largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0 or not np.isfinite(largest):
+    if largest == 0 or not math.isfinite(largest):
         return largest
-    return largest * float(np.linalg.norm(values / largest))
+    scaled = (values / largest).ravel()
+    return largest * math.sqrt(scaled.dot(scaled))
 
 
 def strength(certificate: Certificate, name: str, comparison: Comparison, index: int | None) -> Strength:

@@ -15,6 +15,7 @@ from oracle.lift.jax_interpret import Interpreter
 from oracle.lift.jax_source import file_of
 from oracle.lift.jax_trees import pieces
 from oracle.lift.jax_values import Application, Value, is_key, numbers
+from oracle.lift.process import generators_kept
 from oracle.lift.program import Array, Lifted, Output, Slot, Unsupported
 from reference_engine.program import Kind, TensorType
 from reference_engine.trace import Builder, Tensor, building
@@ -40,7 +41,8 @@ def lift_jax(
     """
     arguments = read_arguments(fn, args, dict(kwargs or {}))
     with own_precision(arguments.leaves):
-        outputs = _outputs(arguments.call(arguments.leaves), arguments.slots)
+        with generators_kept():  # what Python draws is drawn again when the function is traced
+            outputs = _outputs(arguments.call(arguments.leaves), arguments.slots)
         return _lifted(fn, arguments, outputs, builder or Builder(surface=True), reader)
 
 
@@ -77,7 +79,8 @@ def _lifted(
 def _results(function: Callable[..., list[Any]], inputs: list[Value], lifter: Interpreter) -> list[Value]:
     """By way of a jaxpr; of a function whose Python asks for values, step by step."""
     try:
-        jaxpr = jax.make_jaxpr(function)(*(v.concrete for v in inputs))
+        with generators_kept():
+            jaxpr = jax.make_jaxpr(function)(*(v.concrete for v in inputs))
     except _ASKED_FOR_A_VALUE:
         return follow(function, inputs, lifter)
     return lifter.inline(jaxpr, inputs)

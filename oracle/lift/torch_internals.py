@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
 import torch
 from torch._library.custom_ops import OPDEFS
+from torch.nn.utils import stateless
 
 
 def arguments_of(func: Any) -> Any:
@@ -93,6 +94,14 @@ def without_fused_layers() -> Iterator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(enabled)  # noqa: SLF001
+
+
+def reparametrized(module: Any, state: Mapping[str, Any]) -> AbstractContextManager[Any]:
+    """A module with other parameters and buffers, as ``functional_call`` runs it, for a block."""
+    found: AbstractContextManager[Any] = stateless._reparametrize_module(  # noqa: SLF001
+        module, dict(state), tie_weights=True
+    )
+    return found
 
 
 def unmarked(tensor: Any) -> Any:

@@ -24,7 +24,7 @@ from oracle.lift.torch_internals import (
 from oracle.lift.torch_memory import constant_of, tensors_of
 from oracle.lift.torch_recorder import UNLINKED, Captured, Recorder
 from oracle.lift.torch_slots import Leaf, leaf_of, leaves_of
-from oracle.lift.torch_state import as_before, modules_in_reach
+from oracle.lift.torch_state import as_before, modules_in_reach, names_in
 from oracle.lift.trees import Tree, argument_names, flatten
 from reference_engine.program import Kind, TensorType
 from reference_engine.syntax import check_name
@@ -192,6 +192,8 @@ def _names_outside(fn: Callable[..., Any]) -> dict[int, str]:
     except TypeError:
         closure = None
     variables = {**closure.globals, **closure.nonlocals} if closure is not None else {}
+    code, known = getattr(inspect.unwrap(fn), "__code__", None), getattr(fn, "__globals__", {})
+    variables |= {n: known[n] for n in names_in(code) if n in known and n not in variables} if code else {}
     owner = getattr(fn, "__self__", None)
     if owner is not None:
         variables["self"] = owner

@@ -38,7 +38,7 @@ def _held(value: Any) -> list[Any]:
         case types.FunctionType():
             cells = [c.cell_contents for c in value.__closure__ or () if _filled(c)]
             known = {} if _of_library(value) else value.__globals__
-            named = [known[n] for n in value.__code__.co_names if n in known]
+            named = [known[n] for n in names_in(value.__code__) if n in known]
             defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
             wrapped = [value.__wrapped__] if hasattr(value, "__wrapped__") else []
             return [v for v in (*cells, *named, *defaults, *wrapped) if _may_hold(v)]
@@ -54,6 +54,12 @@ def _held(value: Any) -> list[Any]:
 
 _HOLDING = (torch.nn.Module, functools.partial, types.FunctionType, types.MethodType, list, tuple, dict)
 _EMPTY = (type, types.ModuleType, types.BuiltinFunctionType, types.BuiltinMethodType)
+
+
+def names_in(code: types.CodeType) -> tuple[str, ...]:
+    """Names that a function and the functions in it look up outside of themselves."""
+    inner = (names_in(c) for c in code.co_consts if isinstance(c, types.CodeType))
+    return tuple(dict.fromkeys([*code.co_names, *(name for names in inner for name in names)]))
 
 
 def _may_hold(value: Any) -> bool:

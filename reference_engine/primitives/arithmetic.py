@@ -41,6 +41,7 @@ def _linear(
             evaluate=evaluate,
             jvp=lambda primals, tangents, out, attrs: jvp(tangents),
             transpose=lambda cotangent, operands, attrs: transpose(cotangent, operands),
+            linear=True,
             elementwise=True,
             domains=(REAL_LINE,) * len(operands),
         )

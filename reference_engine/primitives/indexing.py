@@ -60,6 +60,7 @@ register(
         evaluate=_gather,
         jvp=_gather_jvp,
         transpose=_gather_transpose,
+        linear=True,
         internal=True,
     )
 )
@@ -105,6 +106,7 @@ register(
         evaluate=_place,
         jvp=_place_jvp,
         transpose=_place_transpose,
+        linear=True,
         internal=True,
     )
 )

@@ -45,12 +45,15 @@ def linear_map(
             evaluate=lambda ar, values, at: evaluate(ar, values[0], at),
             jvp=jvp,
             transpose=lambda c, o, at: [transpose(c, o[0], at)],
+            linear=True,
             internal=internal,
         )
     )
 
 
 def _shape_attr(name: str, shape: Attr) -> tuple[int, ...]:
+    if type(shape) is tuple and set(map(type, shape)) <= {int}:
+        return shape
     values = (shape,) if isinstance(shape, int) else shape
     if not isinstance(values, tuple) or not all(
         isinstance(n, int) and not isinstance(n, bool) for n in values
@@ -63,6 +66,8 @@ def _shape_attr(name: str, shape: Attr) -> tuple[int, ...]:
 def reshaped(name: str, old: TensorType, shape: Attr) -> tuple[int, ...]:
     """The new shape with one -1 filled in; ProgramError if the sizes differ."""
     new = _shape_attr(name, shape)
+    if math.prod(new) == old.size and (not new or min(new) >= 0):
+        return new
     known = math.prod([n for n in new if n != -1])
     if new.count(-1) == 1 and known > 0 and old.size % known == 0:
         new = tuple(old.size // known if n == -1 else n for n in new)
@@ -114,11 +119,8 @@ linear_map(
 
 def _broadcast_type(t: TensorType, at: Mapping[str, Attr]) -> TensorType:
     shape = _shape_attr("broadcast_to", at["shape"])
-    try:
-        fits = np.broadcast_shapes(t.shape, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+    pairs = zip(reversed(t.shape), reversed(shape), strict=False)
+    if t.rank > len(shape) or min(shape, default=0) < 0 or any(old not in {1, new} for old, new in pairs):
         msg = f"broadcast_to: cannot broadcast {t.shape} to {shape}"
         raise ProgramError(msg)
     return TensorType(shape, t.kind)

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.culprit_programs import spoiled_jax, spoiled_torch
 from oracle.cases import load_case
+from oracle.culprit import search
 from oracle.execution.examine import examine
 from oracle.execution.plan import Settings
 from oracle.frameworks import torch_routes
@@ -225,3 +226,11 @@ known:
 """
     found = failures(tmp_path, text, asked("torch", "torch.autograd"))
     assert [(f.expected, f.culprit) for f in found] == [(True, None)]
+
+
+def test_a_search_that_is_cut_short_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many operations nobody is blamed, and it is not said that each is right alone."""
+    monkeypatch.setattr(search, "MOST", 2)
+    monkeypatch.setitem(OPERATIONS, "matmul", spoiled_torch(OPERATIONS["matmul"], lambda g: -g, "Rule"))
+    found = failures(tmp_path, LAYER, asked("torch", "torch.autograd"))
+    assert {f.culprit.detail for f in found if f.culprit} == {search.UNSEARCHED}

@@ -1,1 +1,0 @@
-"""Culprits of Programs: the operation whose own local derivative is off."""
