@@ -8,8 +8,8 @@ sample, with what a user's next check of that function would find in the caches.
 Second table: how both grow with the number of elements.
 
 Seconds are of processor time on one thread, so that a busy machine disturbs them less. Options: ``--only WORD``
-takes entries whose name holds WORD, ``--samples N`` the first N samples of each (4 by default), ``--growth``
-prints the second table only, ``--operators`` the first only.
+takes entries whose name holds WORD, ``--samples N`` the first N samples of each (4 by default), ``--every N``
+every N-th entry, ``--growth`` prints the second table only, ``--operators`` the first only.
 """
 
 from __future__ import annotations
@@ -106,14 +106,14 @@ def _size(values: Any) -> int:
     return values.numel() if isinstance(values, torch.Tensor) else 0
 
 
-def operators(only: str, count: int) -> None:
-    """Print the table over the operator database."""
+def operators(only: str, count: int, every: int) -> None:
+    """Print the table over every so many entries of the operator database."""
     rows: list[Row] = []
     stopwatch = Stopwatch()
     warm = next(iter(entries("softmax")))
     for sample in samples_of(warm, torch.float64, 2):
         measure("warm", warm, sample, Stopwatch())
-    for entry in entries(only):
+    for entry in list(entries(only))[::every]:
         for k, sample in enumerate(samples_of(entry, torch.float64, count)):
             rows.append(measure(f"{name_of(entry)}[{k}]", entry, sample, stopwatch))
     _print_operators(rows)
@@ -152,13 +152,14 @@ def main() -> None:
     )
     parser.add_argument("--only", default="")
     parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--operators", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     if not options.growth:
-        operators(options.only, options.samples)
+        operators(options.only, options.samples, options.every)
     if not options.operators:
         print_growth(checked, gradchecked)
 

@@ -20,6 +20,8 @@ it 509 of 509 branch flips of relu(a + b - c) next to 0 were called wrong."""
 COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"})
 ORDERED = frozenset({"order_last", "sort_last", "reduce_max"})
 JUMPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
+MOVES = frozenset({"broadcast_to", "reshape", "transpose", "gather", "concatenate", "negative"})
+"""Operations whose results are finite where their operands are."""
 TURNING = COMPARISONS | ORDERED | JUMPS | {"pick"}
 
 
@@ -82,7 +84,7 @@ def escapes(
         earlier = [found[i] for i in node.inputs if i in found]
         if earlier:
             found[index] = min(earlier)
-        elif node.type.kind == "real" and node.inputs and values[index].dtype == object:
+        elif node.op not in MOVES and node.type.kind == "real" and node.inputs and values[index].dtype == object:
             divides = node.op in {"divide", "reciprocal"}
             finite = np.isfinite(samples[index])
             if finite.all() and not divides:
@@ -90,8 +92,9 @@ def escapes(
             torn = finite.any(axis=0) & ~finite.all(axis=0)
             if divides:
                 below = node.inputs[-1]
-                center = np.abs(midpoints(values[below]))
-                torn |= (center > 0) & (center <= MARGIN * _noise(below, values, samples, scale))
+                center = midpoints(values[below])
+                noise = _spread(samples[below], center, scale)
+                torn |= (center != 0) & (np.abs(center) <= MARGIN * noise)
             if torn.any() and (torn & np.isfinite(midpoints(values[index]))).any():
                 found[index] = index
     return found
@@ -100,9 +103,13 @@ def escapes(
 def _noise(index: int, values: Sequence[Values], samples: Sequence[Values], scale: float) -> Values:
     if values[index].dtype != object:
         return np.zeros(values[index].shape)
+    return _spread(samples[index], midpoints(values[index]), scale)
+
+
+def _spread(samples: Values, center: Values, scale: float) -> Values:
     with np.errstate(invalid="ignore"):
-        spread = np.abs(samples[index] - midpoints(values[index])).max(axis=0) * scale
-    return np.asarray(np.nan_to_num(spread, nan=0.0, posinf=0.0))
+        spread = np.abs(samples - center).max(axis=0) * scale
+    return np.asarray(np.where(np.isfinite(spread), spread, 0.0))
 
 
 def _close_comparison(

@@ -18,6 +18,7 @@ exp, log, sin, tanh, sigmoid, sqrt, abs = (
     jnp.sqrt,
     jnp.abs,
 )
+log1p, expm1 = jnp.log1p, jnp.expm1
 erf, where, maximum, ones_like, zeros_like = (
     jax.scipy.special.erf,
     jnp.where,

@@ -18,6 +18,7 @@ exp, log, sin, tanh, sigmoid, sqrt, abs = (
     torch.sqrt,
     torch.abs,
 )
+log1p, expm1 = torch.log1p, torch.expm1
 erf, where, maximum, ones_like, zeros_like = (
     torch.erf,
     torch.where,
@@ -142,8 +143,9 @@ def pull(f: Callable[..., Any], xs: Sequence[Tensor], c: Tensor) -> tuple[Tensor
 
 
 def push(f: Callable[..., Any], xs: Sequence[Tensor], ts: Sequence[Tensor]) -> Tensor:
-    """The right tangent."""
-    return torch.func.jvp(f, tuple(xs), tuple(ts))[1]
+    """The right tangent: the pullback is linear, and its own pullback pushes forward (torch nests no jvp)."""
+    result, pullback = torch.func.vjp(f, *xs)
+    return torch.func.vjp(pullback, torch.zeros_like(result))[1](tuple(ts))[0]
 
 
 def with_pullback(f: Callable[..., Any], pullback: Callable[..., Any]) -> Callable[..., Any]:

@@ -35,6 +35,7 @@ class Truth:
 
     def __post_init__(self) -> None:
         self._made: dict[bool, Certificate] = {}
+        self._alone: dict[str, Truth] = {}
 
     def certificate(self, *, forward: bool) -> Certificate:
         """The certified derivative, by reverse or forward mode."""
@@ -47,6 +48,13 @@ class Truth:
                 self.seed,
             )
         return self._made[forward]
+
+    def alone(self, name: str) -> Truth:
+        """The truth on one input's gradient, all other inputs held."""
+        if name not in self._alone:
+            point = replace(self.bench.point, wrt=(name,))
+            self._alone[name] = Truth(replace(self.bench, point=point), self.seed)
+        return self._alone[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,8 @@ def _judge_derivatives(subject: Subject, route: str, truth: Truth, answer: Answe
         else:
             shaped[prefix + name] = np.asarray(value, dtype=np.float64)
     judged = judge_route(certificate, truth.bench.inputs(forward=forward), truth.bench.point.wrt, shaped)
+    if not forward and truth.bench.order == 1 and len(truth.bench.point.wrt) > 1:
+        judged = [_partial(truth, one, shaped[one.name]) for one in judged]
     for one in judged:
         observed = shaped[one.name]
         verdict, detail = one.verdict, one.detail
@@ -169,6 +179,20 @@ def _judge_derivatives(subject: Subject, route: str, truth: Truth, answer: Answe
             verdict, detail = Verdict.IMPRECISE, f"{detail}; the error shrinks with the precision"
         label = f"{word} of {one.name.removeprefix(prefix)}"
         yield _finding(subject, route, truth.bench, one, observed, label, verdict, detail)
+
+
+def _partial(truth: Truth, one: Judgement, observed: Array) -> Judgement:
+    """Where a function jumps in some of its inputs, such as labels, it may be smooth in others: each is
+    judged with the others held.
+    """
+    if one.verdict is not Verdict.SINGULAR:
+        return one
+    own = truth.alone(one.name.removeprefix(GRADIENT))
+    where = own.bench
+    (judged,) = judge_route(
+        own.certificate(forward=False), where.inputs(forward=False), where.point.wrt, {one.name: observed}
+    )
+    return one if judged.verdict is Verdict.UNDECIDED else judged
 
 
 def _finding(

@@ -5,8 +5,9 @@ directions.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,8 +68,46 @@ class Bench:
 
 def draw(shape: tuple[int, ...], precision: Precision, generator: np.random.Generator) -> Array:
     """Random numbers of both signs, between SMALLEST and LARGEST in size, that the format holds."""
-    size = generator.uniform(SMALLEST, LARGEST, shape) * generator.choice([-1.0, 1.0], shape)
+    size = generator.uniform(SMALLEST, LARGEST, shape) * (2.0 * generator.integers(0, 2, shape) - 1.0)
     return np.asarray(precision.round(size))
+
+
+class Drawing:
+    """Two sets of random vectors by name, drawn one after the other when either is first looked into: most
+    checks need neither.
+    """
+
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], precision: Precision, generator: np.random.Generator
+    ) -> None:
+        self.shapes = shapes
+        self._precision = precision
+        self._generator = generator
+
+    @cached_property
+    def sets(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Both sets."""
+        first, second = (
+            {n: draw(s, self._precision, self._generator) for n, s in self.shapes.items()} for _ in range(2)
+        )
+        return first, second
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(Mapping[str, Array]):
+    """One of the two sets of a drawing."""
+
+    drawing: Drawing
+    number: int
+
+    def __getitem__(self, name: str) -> Array:
+        return self.drawing.sets[self.number][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.drawing.shapes)
+
+    def __len__(self) -> int:
+        return len(self.drawing.shapes)
 
 
 def bench(case: Case, dtype: str, seed: int, order: int) -> Bench:
@@ -103,14 +142,14 @@ def set_up(
         for name, t in types.items()
         if t.kind == "real"
     }
-    shapes = {n: np.shape(inputs[n]) for n in wrt}
+    drawing = Drawing({n: np.shape(inputs[n]) for n in wrt}, precision, generator)
     point = Point(
         inputs=inputs,
         wrt=wrt,
         dtype=precision.name,
         cotangents=cotangents,
-        tangents={n: draw(s, precision, generator) for n, s in shapes.items()},
-        directions={n: draw(s, precision, generator) for n, s in shapes.items()},
+        tangents=Drawn(drawing, 0),
+        directions=Drawn(drawing, 1),
         layouts=layouts,
     )
     return Bench(program, point, precision, order)

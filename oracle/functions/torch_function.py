@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -22,10 +22,11 @@ from oracle.functions import torch_accumulation, torch_call
 from oracle.functions.errors import ChangesInputError, FunctionRaisedError
 from oracle.functions.outputs import coarsest, no_tensor, split_cotangents
 from oracle.functions.subject import Observed, Pulled
+from oracle.functions.torch_callable import TorchCallable, drew_otherwise, dtype_in
 from oracle.functions.torch_pairs import pairs_of
 from oracle.lift.complex_numbers import whole
 from oracle.lift.process import Generators, generators_kept
-from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.program import Lifted, Output
 from oracle.lift.torch_inputs import (
     arrays_of,
     at_numbers,
@@ -33,15 +34,11 @@ from oracle.lift.torch_inputs import (
     is_array,
     is_tensor,
     names_of,
-    numbers_of,
     open_container,
     outputs_of,
-    parts_of,
 )
-from oracle.lift.torch_internals import reparametrized
-from oracle.lift.torch_slots import leaves_of
 from oracle.lift.torch_state import as_before, modules_in_reach
-from oracle.lift.trees import Tree, argument_names, flatten, function_name
+from oracle.lift.trees import Tree, flatten, function_name
 from reference_engine.program import Program
 from reference_engine.syntax import check_name
 
@@ -51,10 +48,6 @@ IN_PLACE = "leaf Variable that requires grad is being used in an in-place operat
 
 COMPILED = "torch.compile"
 """The route on which the function is compiled and asked as on the main one; it may take a minute."""
-
-OTHER_DRAW = 2.0**-6
-"""Values of a random function that differ by more than this part of their largest come from other random
-numbers: a dropped element is a change of order 1, rounding one of 2^-8 in bfloat16 and far less elsewhere."""
 
 
 class TorchFunction:
@@ -74,20 +67,18 @@ class TorchFunction:
     def __init__(self, function: Any, inputs: tuple[Any, ...]) -> None:
         self.version = version_of("torch")
         self.function = function
-        self.runner = function
         self.label = function_name(function)
-        self.module = function if isinstance(function, torch.nn.Module) else None
         self.modules = modules_in_reach(function)
         self.generators = Generators()
         self.inputs = inputs
-        names = argument_names(self.module.forward if self.module else function, len(inputs))
-        self.trees = [flatten(v, n, is_tensor, open_container) for v, n in zip(inputs, names, strict=True)]
+        self.callable = TorchCallable(function, inputs)
         self.fixed: dict[str, Any] = {}
-        self.leaves = leaves_of(self.trees, self.module)
+        self.leaves = self.callable.leaves
         self.slots = tuple(slot for leaf in self.leaves for slot in leaf.slots)
         self.own = self.slots
         self.outputs: tuple[Output, ...] = ()
         self.native = ""
+        self.backward_only = ""
         self.draws = False
         if not any(s.differentiable for s in self.slots):
             msg = f"{self.label} has no floating-point tensor among its inputs: there is no gradient to check"
@@ -100,16 +91,7 @@ class TorchFunction:
     def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The user's structure with other arrays, one for each slot; a module's parameters by keyword."""
         rest = iter(arrays)
-        return self._arguments([whole([next(rest) for _ in leaf.slots]) for leaf in self.leaves])
-
-    def _arguments(self, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The user's structure with one value for each leaf."""
-        args, start = [], 0
-        for tree in self.trees:
-            args.append(tree.rebuild(values[start : start + len(tree.leaves)]))
-            start += len(tree.leaves)
-        names = [leaf.key for leaf in self.leaves[start:]]
-        return tuple(args), dict(zip(names, values[start:], strict=True))
+        return self.callable.arguments([whole([next(rest) for _ in leaf.slots]) for leaf in self.leaves])
 
     def observe(self) -> Observed:
         """Call the function once, with inputs that require a gradient."""
@@ -119,7 +101,7 @@ class TorchFunction:
         with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
             before = torch.get_rng_state()
             try:
-                result = self._call(given, None)
+                result = self.callable.call(given, None)
             except Exception as error:
                 kind = ChangesInputError if IN_PLACE in str(error) else FunctionRaisedError
                 raise kind(str(error)) from error
@@ -131,7 +113,7 @@ class TorchFunction:
             found = zip(tree.leaves, names, tree.paths, strict=True)
             self.outputs = tuple(output for leaf in found for output in outputs_of(*leaf))
         self.native = coarsest(self.slots, self.outputs)
-        changed = [leaf for leaf in self.leaves if not _holds(given[leaf.key], leaf.slots)]
+        changed = [leaf for leaf in self.leaves if not leaf.holds(given[leaf.key])]
         fixed = [leaf.path for leaf in changed if not leaf.differentiable]
         notes = (f"the function changes {', '.join(fixed)}, which is held fixed",) if fixed else ()
         return Observed(self.outputs, tuple(leaf.path for leaf in changed if leaf.differentiable), notes)
@@ -148,6 +130,7 @@ class TorchFunction:
         found = tuple(s for s in lifted.inputs if s.name not in known)
         self.slots = (*self.own, *found)
         self.fixed = {s.name: lifted.captured[s.name] for s in found}
+        self.backward_only = lifted.backward_only
         pairs = zip(self.outputs, lifted.outputs, strict=True)
         self.outputs = tuple(replace(own, name=other.name) for own, other in pairs)
 
@@ -172,17 +155,24 @@ class TorchFunction:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about the compiler's own insides
                 return self._compiled().derivative(self.routes[0], program, point)
+        self._refuse_forward(route)
         return self._follow(torch_call.ROUTES[route], program, point, offered=route == self.routes[0])
 
     def _compiled(self) -> TorchFunction:
         """The same function, run by ``torch.compile``."""
         other = copy(self)
-        other.runner = torch.compile(self.function)
+        other.callable = self.callable.compiled()
         return other
 
     def second_order(self, route: str, program: Program, point: Point) -> Answer:
         """Gradient of <VJP, directions> by one second-order route."""
+        self._refuse_forward(route)
         return self._follow(torch_call.SECOND_ORDER_ROUTES[route], program, point, offered=False)
+
+    def _refuse_forward(self, route: str) -> None:
+        """NotOfferedError for a route with forward mode in it, where that differentiates another function."""
+        if self.backward_only and (route in self.forward_routes or "forward" in route):
+            raise NotOfferedError(self.backward_only)
 
     def _follow(self, route: Any, program: Program, point: Point, *, offered: bool) -> Answer:
         """The answer of a route; torch's refusals count as such where the route need not be ``offered``."""
@@ -199,17 +189,9 @@ class TorchFunction:
             return answer
 
     def _drew_otherwise(self, answer: Answer, point: Point) -> bool:
-        """Whether a random function was another function on this route: torch.func has its own kernels for
-        some operations (attention with dropout), and these draw in another order.
-        """
-        if any(point.inputs[s.name] is not s.array for s in self.own):
-            return False
-        pairs = [(np.asarray(v), o.value) for v, o in zip(answer.values, self.outputs, strict=True)]
-        return any(
-            float(np.abs(a - b).max(initial=0.0)) > OTHER_DRAW * float(np.abs(b).max(initial=0.0))
-            for a, b in pairs
-            if b.dtype.kind == "f"
-        )
+        """Whether a random function was another one on this route, at the inputs where it was observed."""
+        there = all(point.inputs[s.name] is s.array for s in self.own)
+        return there and drew_otherwise(answer.values, [o.value for o in self.outputs])
 
     def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
         """Gradients for the cotangents times each factor, through one graph, on one thread."""
@@ -249,7 +231,7 @@ class TorchFunction:
             if cast is None and all(a is s.array for a, s in zip(arrays, leaf.slots, strict=True)):
                 given[leaf.key] = copy_of(own)
             else:
-                given[leaf.key] = at_numbers(own, arrays, own.dtype if cast is None else _cast(own, cast))
+                given[leaf.key] = at_numbers(own, arrays, own.dtype if cast is None else dtype_in(own, cast))
         if self.fixed and cast is not None:
             msg = "captured tensors have one dtype"
             raise NotOfferedError(msg)
@@ -264,58 +246,12 @@ class TorchFunction:
 
         pairs = pairs_of((*self.slots, *self.outputs))
         return torch_call.UserCall(
-            run, program, point, given, self.fixed, pairs, lambda given: self._held(given, cast)
+            run, program, point, given, self.fixed, pairs, lambda given: self.callable.held(given, cast)
         )
 
     def _tensors(self, given: Mapping[str, Any], cast: Any) -> tuple[Any, ...]:
-        tree: Tree = flatten(self._call(given, cast), "out", is_tensor, open_container)
+        tree: Tree = flatten(self.callable.call(given, cast), "out", is_tensor, open_container)
         return tree.leaves
-
-    def _call(self, given: Mapping[str, Any], cast: Any) -> Any:
-        args, parameters = self._arguments([given[leaf.key] for leaf in self.leaves])
-        if self.module is None:
-            return self.runner(*args)
-        return torch.func.functional_call(self.runner, self._state(parameters, cast), args)
-
-    def _held(self, given: Mapping[str, Any], cast: Any) -> AbstractContextManager[Any]:
-        """The module with these parameters in their place, also after the call."""
-        if self.module is None:
-            return nullcontext()
-        _, parameters = self._arguments([given[leaf.key] for leaf in self.leaves])
-        return reparametrized(self.runner, self._state(parameters, cast))
-
-    def _state(self, parameters: Mapping[str, Any], cast: Any) -> dict[str, Any]:
-        """Parameters and copies of all else that the module keeps, under the names that the runner has."""
-        assert self.module is not None
-        paths = {leaf.key: leaf.path for leaf in self.leaves}
-        state = {paths[n]: p for n, p in parameters.items()}
-        for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
-            if name not in state:
-                copy = value.detach().clone()
-                state[name] = copy if cast is None else copy.to(_cast(copy, cast))
-        wrapped = {} if self.runner is self.module else {f"_orig_mod.{n}": v for n, v in state.items()}
-        return wrapped or state
 
     def _as_before(self) -> as_before:
         return as_before(self.modules, self.generators)
-
-
-def _holds(tensor: Any, slots: Sequence[Slot]) -> bool:
-    """Whether a tensor still holds the numbers of its slots; NaN equals itself."""
-    return all(
-        bool(np.array_equal(numbers_of(part), s.array, equal_nan=s.array.dtype.kind == "f"))
-        for part, s in zip(parts_of(tensor), slots, strict=True)
-    )
-
-
-def _cast(tensor: Any, dtype: Any) -> Any:
-    """The dtype in which a tensor is run where real numbers have ``dtype``.
-
-    NotOfferedError for complex numbers of 16 bits.
-    """
-    if tensor.is_complex():
-        if dtype not in {torch.float32, torch.float64}:
-            msg = "complex numbers of 16 bits"
-            raise NotOfferedError(msg)
-        return dtype.to_complex()
-    return dtype if tensor.is_floating_point() else tensor.dtype

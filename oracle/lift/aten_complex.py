@@ -13,22 +13,18 @@ from oracle.lift.aten import Call, NoLoweringError, lowers, real
 from oracle.lift.aten_parts import lowers_complex, real_view
 from oracle.lift.complex_numbers import (
     Complex,
-    Signs,
     Symbol,
-    absolute,
     add,
-    angle,
     as_complex,
     conj,
     div,
     each_part,
     mul,
-    polar,
     real_part,
     reciprocal,
-    sgn,
     sub,
 )
+from oracle.lift.complex_polar import Signs, absolute, angle, polar, sgn
 from reference_engine.trace import Tensor, constant, xp
 
 ENTIRE: dict[str, Callable[[Complex], Symbol]] = {

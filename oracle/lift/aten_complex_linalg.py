@@ -12,7 +12,8 @@ from oracle.lift.aten import Call, NoLoweringError
 from oracle.lift.aten_lu import permutation
 from oracle.lift.aten_parts import lowers_complex
 from oracle.lift.complex_matrices import adjoint, doubled, eliminated, halved, solved, triangle, turned
-from oracle.lift.complex_numbers import Complex, absolute, as_complex, div, each, matmul, product_over
+from oracle.lift.complex_numbers import Complex, as_complex, div, each, matmul, product_over
+from oracle.lift.complex_polar import absolute
 from oracle.lift.torch_memory import exact
 from reference_engine.trace import Tensor, constant, xp
 

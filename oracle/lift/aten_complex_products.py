@@ -13,7 +13,6 @@ from oracle.lift.aten_parts import lowers_complex
 from oracle.lift.complex_numbers import (
     Complex,
     Symbol,
-    absolute,
     add,
     as_complex,
     bilinear,
@@ -27,6 +26,7 @@ from oracle.lift.complex_numbers import (
     stacked,
     sub,
 )
+from oracle.lift.complex_polar import absolute
 from oracle.lift.torch_memory import flattened
 from reference_engine.trace import Tensor, constant, xp
 

@@ -87,3 +87,12 @@ def _col2im(call: Call) -> Any:
     zeros = constant(np.zeros(out.numel() + 1))
     total = xp.scatter_add(zeros, constant(target), flattened(x), axis=0)
     return gathered(total, np.arange(1, out.numel() + 1).reshape(tuple(out.shape)))
+
+
+@lowers("_pack_padded_sequence")
+def _packed(call: Call) -> Any:
+    """Steps of all sequences that are still running, time by time: the operation is run on positions."""
+    x = call["input"]
+    own = torch.arange(x.size, dtype=torch.float64).reshape(x.shape)
+    places = call.func(own, call.raw["lengths"], call["batch_first"])[0]
+    return [gathered(x, exact(places).astype(np.int64)), None]

@@ -11,10 +11,7 @@ from typing import Any
 
 from oracle.lift.complex_numbers import (
     Complex,
-    Signs,
-    absolute,
     add,
-    angle,
     as_complex,
     conj,
     div,
@@ -22,11 +19,11 @@ from oracle.lift.complex_numbers import (
     mul,
     over_i,
     reciprocal,
-    signs_of,
     square,
     sub,
     times_i,
 )
+from oracle.lift.complex_polar import Signs, absolute, angle, signs_of
 from reference_engine.trace import constant, xp
 
 FAR = 20.0

@@ -81,16 +81,6 @@ Symbol = Tensor | Complex
 """What stands for an array of a framework."""
 
 
-@dataclass(frozen=True, eq=False)
-class Signs:
-    """Where a number's parts are negative, zeros with a sign included: on a branch cut they say on which side
-    the value is taken.
-    """
-
-    re: Tensor
-    im: Tensor
-
-
 def each(function: Callable[[Tensor], Tensor], z: Complex) -> Complex:
     """An operation that is linear over the reals, applied to both parts."""
     return Complex(function(z.re), function(z.im))
@@ -142,7 +132,7 @@ def _is_real(x: Any) -> bool:
     return not isinstance(x, (Complex, complex))
 
 
-def _paired(re: Tensor, im: Tensor) -> Complex:
+def paired(re: Tensor, im: Tensor) -> Complex:
     """Parts that were computed from operands of other shapes, broadcast to one."""
     if re.shape == im.shape:
         return Complex(re, im)
@@ -156,7 +146,7 @@ def add(x: Any, y: Any) -> Complex:
         x, y = y, x
     z = as_complex(y)
     if _is_real(x):
-        return _paired(x + z.re, z.im)
+        return paired(x + z.re, z.im)
     w = as_complex(x)
     return Complex(w.re + z.re, w.im + z.im)
 
@@ -167,7 +157,7 @@ def sub(x: Any, y: Any) -> Complex:
         return add(x, -y)
     if _is_real(x):
         z = as_complex(y)
-        return _paired(x - z.re, -z.im)
+        return paired(x - z.re, -z.im)
     w, z = as_complex(x), as_complex(y)
     return Complex(w.re - z.re, w.im - z.im)
 
@@ -239,40 +229,6 @@ def square(z: Complex) -> Complex:
 def norm_squared(z: Complex) -> Tensor:
     """The sum re^2 + im^2, smooth everywhere."""
     return z.re * z.re + z.im * z.im
-
-
-def absolute(z: Complex) -> Tensor:
-    """The size; at 0 a kink whose limits are the unit circle, as hypot's."""
-    return xp.hypot(z.re, z.im)  # type: ignore[no-any-return]
-
-
-def sgn(z: Complex) -> Complex:
-    """The number over its size, 0 at 0."""
-    size = absolute(z)
-    nothing = (z.re == 0) & (z.im == 0)
-    return each(lambda part: xp.where(nothing, 0, part / size), z)
-
-
-def angle(z: Complex, signs: Signs | None = None) -> Tensor:
-    """The argument in (-pi, pi]; with ``signs``, continued to the cut from the side on which they are.
-
-    What lies to the left is turned by pi to the right, where no cut is near.
-    """
-    if signs is None:  # without the sign of a zero, which only float64 would see
-        return xp.atan2(z.im + 0, z.re)  # type: ignore[no-any-return]
-    turn = xp.where(signs.re, xp.where(signs.im, constant(-1, "real"), constant(1, "real")), 0)
-    sense = xp.where(signs.re, constant(-1, "real"), constant(1, "real"))
-    return xp.atan2(z.im * sense, z.re * sense) + xp.pi() * turn  # type: ignore[no-any-return]
-
-
-def signs_of(z: Complex) -> Signs:
-    """Signs without those of zeros: a cut is approached from above."""
-    return Signs(xp.stop_gradient(z.re) < 0, xp.stop_gradient(z.im) < 0)
-
-
-def polar(size: Tensor, angle_: Tensor) -> Complex:
-    """The number of that size and argument."""
-    return _paired(size * xp.cos(angle_), size * xp.sin(angle_))
 
 
 def stacked(parts: Sequence[Complex], axis: int) -> Complex:

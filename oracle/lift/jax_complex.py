@@ -18,7 +18,8 @@ import numpy as np
 
 from oracle.lift import complex_functions as functions
 from oracle.lift import complex_numbers as numbers
-from oracle.lift.complex_numbers import Complex, Signs, Symbol
+from oracle.lift.complex_numbers import Complex, Symbol
+from oracle.lift.complex_polar import Signs, absolute, sgn, signs_of
 from oracle.lift.jax_call import Call, Lowering
 from oracle.lift.jax_complex_linalg import COMPLEX_LINALG
 from oracle.lift.jax_elementwise import ELEMENTWISE, IDENTITIES
@@ -115,7 +116,7 @@ def _cut(f: Callable[[Complex, Signs], Complex]) -> Lowering:
 
 def _cut_from_above(f: Callable[[Complex, Signs], Complex]) -> Lowering:
     """A function with a branch cut of which XLA takes every zero for a positive one."""
-    return lambda call: f(call.pair, numbers.signs_of(call.pair))
+    return lambda call: f(call.pair, signs_of(call.pair))
 
 
 def signs(value: Value) -> Signs:
@@ -197,8 +198,8 @@ _REAL = {**ELEMENTWISE, **SHAPING, **INDEXING, **SCATTER, **REDUCTIONS, **WINDOW
 _SMOOTH = {
     "cos": functions.cos, "cosh": functions.cosh, "exp": functions.exp, "exp2": functions.exp2,
     "expm1": functions.expm1, "logistic": functions.sigmoid, "sin": functions.sin, "sinh": functions.sinh,
-    "square": numbers.square, "tan": functions.tan, "tanh": functions.tanh, "abs": numbers.absolute,
-    "real": lambda z: z.re, "imag": lambda z: z.im, "sign": numbers.sgn,
+    "square": numbers.square, "tan": functions.tan, "tanh": functions.tanh, "abs": absolute,
+    "real": lambda z: z.re, "imag": lambda z: z.im, "sign": sgn,
 }  # fmt: skip
 _WITH_CUTS = {
     "atan": functions.atan, "atanh": functions.atanh, "log": functions.log, "log1p": functions.log1p,

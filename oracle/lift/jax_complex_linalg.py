@@ -1,8 +1,4 @@
-"""Complex factorizations and systems by way of real matrices of twice the size.
-
-A number a + ib is the matrix [[a, -b], [b, a]]; with each number in its place a product stays a product. What
-has a real diagonal stays triangular, so that factors of the real matrix are those of the complex one.
-"""
+"""JAX's complex factorizations and systems, by way of real matrices of twice the size."""
 
 from __future__ import annotations
 
@@ -10,34 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from oracle.lift.complex_matrices import doubled, halved, solved, turned
 from oracle.lift.complex_numbers import Complex, Symbol, each
 from oracle.lift.jax_call import Call, Lowering
 from oracle.lift.jax_linalg import LINALG, reduced
-from reference_engine.trace import Tensor, constant, xp
-
-
-def doubled(z: Complex) -> Tensor:
-    """The real matrix, shape (..., 2 rows, 2 columns)."""
-    *stack, rows, columns = z.shape
-    top, bottom = xp.stack([z.re, -z.im], axis=-1), xp.stack([z.im, z.re], axis=-1)
-    return xp.reshape(xp.stack([top, bottom], axis=-3), shape=(*stack, 2 * rows, 2 * columns))  # type: ignore[no-any-return]
-
-
-def halved(x: Tensor) -> Complex:
-    """The complex matrix of a real one of that form."""
-    return Complex(x[..., ::2, ::2], x[..., 1::2, ::2])
-
-
-def solved(a: Complex, b: Complex) -> Complex:
-    """The x with a x = b."""
-    n = b.shape[-2]
-    both = xp.solve(
-        xp.concatenate(
-            [xp.concatenate([a.re, -a.im], axis=-1), xp.concatenate([a.im, a.re], axis=-1)], axis=-2
-        ),
-        xp.concatenate([b.re, b.im], axis=-2),
-    )
-    return Complex(both[..., :n, :], both[..., n:, :])
+from reference_engine.trace import constant, xp
 
 
 def _cholesky(call: Call) -> Symbol:
@@ -54,8 +27,8 @@ def _triangular_solve(call: Call) -> Symbol:
     p = call.params
     a = _read(a, lower=p["lower"], unit_diagonal=p["unit_diagonal"])
     a = Complex(a.re, -a.im) if p["conjugate_a"] else a
-    a = _turned(a) if p["transpose_a"] else a
-    return solved(a, b) if p["left_side"] else _turned(solved(_turned(a), _turned(b)))
+    a = turned(a) if p["transpose_a"] else a
+    return solved(a, b) if p["left_side"] else turned(solved(turned(a), turned(b)))
 
 
 def _read(a: Complex, *, lower: bool, unit_diagonal: bool) -> Complex:
@@ -66,11 +39,6 @@ def _read(a: Complex, *, lower: bool, unit_diagonal: bool) -> Complex:
     )
     found = each(kept, a)
     return Complex(found.re + constant(np.eye(a.shape[-1])), found.im) if unit_diagonal else found
-
-
-def _turned(z: Complex) -> Complex:
-    """The transpose, not conjugated."""
-    return each(lambda part: part.mT, z)
 
 
 def _qr(call: Call) -> list[Symbol | None]:

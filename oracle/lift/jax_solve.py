@@ -16,9 +16,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from oracle.lift.complex_matrices import solved
 from oracle.lift.complex_numbers import Complex, Symbol, as_complex, each_part
 from oracle.lift.jax_call import Call, NotLoweredError
-from oracle.lift.jax_complex_linalg import solved
 from oracle.lift.jax_shaping import reshaped, taken
 from oracle.lift.jax_values import Application, Value, derived, fixed
 from oracle.lift.program import Array

@@ -75,7 +75,8 @@ class Lifted:
     ``program`` is in surface form, its nodes' ``line`` are lines of ``file`` where known; it is None when
     ``unsupported`` names an operation. Inputs of the Program are the slots, in the order of the flattened
     arguments (captured ones last); its outputs are ``outputs`` by name. ``captured`` holds the framework's
-    own tensors behind captured slots. ``notes`` are sentences for the report.
+    own tensors behind captured slots. ``notes`` are sentences for the report. ``backward_only`` says why the
+    framework's forward mode differentiates another function, if it does.
     """
 
     program: Program | None
@@ -85,6 +86,7 @@ class Lifted:
     notes: tuple[str, ...] = ()
     file: str | None = None
     captured: Mapping[str, Any] = field(default_factory=dict)
+    backward_only: str = ""
 
     @property
     def arrays(self) -> dict[str, Array]:

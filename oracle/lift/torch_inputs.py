@@ -102,6 +102,8 @@ def numbers_of(value: Any) -> npt.NDArray[Any]:
 def copy_of(value: Any) -> Any:
     """The same numbers in memory of their own, laid out as they were, without history."""
     source = value.detach()
+    if source.is_contiguous():
+        return source.clone()
     short = source
     for axis, (extent, stride) in enumerate(zip(source.shape, source.stride(), strict=True)):
         if stride == 0 and extent > 1:

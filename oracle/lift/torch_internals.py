@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -69,6 +70,20 @@ def next_sequence_number() -> int:
 def caller(depth: int) -> FrameType | None:
     """The frame so many calls up."""
     return sys._getframe(depth + 1)  # noqa: SLF001
+
+
+_LIBRARY = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+
+
+def line_in(file: str | None) -> int | None:
+    """The line that runs in a file; without one, in the innermost file that is neither torch's nor ours."""
+    frame = caller(2)
+    while frame is not None:
+        found = frame.f_code.co_filename
+        if found == file or (file is None and not found.startswith((*_LIBRARY, "<"))):
+            return frame.f_lineno
+        frame = frame.f_back
+    return None
 
 
 READ_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001

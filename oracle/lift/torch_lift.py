@@ -172,6 +172,7 @@ class _Recording:
             tuple(recorder.notes),
             self.file,
             dict(self.captured),
+            "; ".join(recorder.backward_only),
         )
 
 

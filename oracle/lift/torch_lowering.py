@@ -13,6 +13,7 @@ from oracle.lift.aten import CONSTANT, Call, NoLoweringError
 from oracle.lift.complex_numbers import Complex, Symbol, as_complex
 from oracle.lift.torch_arguments import tensors_in, unbound, writes
 from oracle.lift.torch_internals import READ_NUMBER, arguments_of, body_of, composition_of, is_inexact
+from oracle.lift.torch_memory import Memory, constant_of
 from reference_engine.trace import xp
 
 if TYPE_CHECKING:
@@ -78,7 +79,20 @@ def _decomposed(recorder: Recorder, call: Call) -> list[Any]:
     return found
 
 
-def of_kind(symbol: Symbol, tensor: Any) -> Symbol:
+def fitting(memory: Memory, symbol: Any, tensor: Any) -> Symbol | None:
+    """What a lowering gives for a result, in the result's kind; None where there is nothing to note."""
+    if not torch.is_tensor(tensor) or tensor.is_meta:
+        return None
+    if tensor.layout is not torch.strided:
+        raise NoLoweringError("sparse tensors are not lifted")  # noqa: EM101
+    if symbol is CONSTANT:
+        found = constant_of(tensor)
+        memory.vouch(found)
+        return found
+    return None if symbol is None else _of_kind(symbol, tensor)
+
+
+def _of_kind(symbol: Symbol, tensor: Any) -> Symbol:
     """A lowering's result with elements of the tensor's kind. NoLoweringError for a complex symbol of a real
     tensor.
     """

@@ -10,29 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from oracle.lift.aten import CONSTANT, Call, NoLoweringError
+from oracle.lift.aten import Call, NoLoweringError
 from oracle.lift.complex_numbers import Symbol, each_part
 from oracle.lift.program import Unsupported
 from oracle.lift.torch_arguments import bound, is_view, moves_only, tensors_in, written_by
 from oracle.lift.torch_boundary import watched
-from oracle.lift.torch_internals import address, caller, is_inexact
-from oracle.lift.torch_lowering import ESCAPED, lowered, of_kind
+from oracle.lift.torch_internals import address, is_inexact, line_in
+from oracle.lift.torch_lowering import ESCAPED, fitting, lowered
 from oracle.lift.torch_memory import Memory, constant_of, tensors_of
 from reference_engine.program import ProgramError
 from reference_engine.trace import Builder, xp
 
 HINT = "add a lowering for it to oracle/lift/aten_*.py, or give the function's formula with spec="
+NO_GRAD = "torch's forward mode does not heed no_grad, so it differentiates another function"
+OF_CUSTOM_OPERATION = "GeneratedBackwardFor_"
+"""How torch names the Function that it makes for a ``torch.library.custom_op``."""
+
 UNLINKED = (
     "it requires a gradient, but what was recorded does not connect it with the inputs (numpy or an "
     "extension inside a forward?); give the function's formula with spec="
 )
-_LIBRARY = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+DETACH = torch.ops.aten.detach.default
 
 Captured = Callable[[Any], "Symbol | None"]
 
@@ -63,6 +66,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self._constants: dict[int, Any] = {}
         self.unsupported: dict[str, Unsupported] = {}
         self.notes: dict[str, None] = {}
+        self.backward_only: dict[str, None] = {}
+        self._silenced: dict[int, Any] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -71,6 +76,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         given = bound(func, args, kwargs or {})
         written = written_by(func, given)
         active = self._is_active(given)
+        if active and func is DETACH and torch.is_grad_enabled():
+            return func(*args, **(kwargs or {}))  # it sees what its operand sees
         before: dict[int, Symbol] = {}
         if active:
             for tensor in written:
@@ -88,11 +95,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 if not self.inside:
                     self._constants[id(tensor)] = tensor
         else:
-            self._line()
+            self.builder.line = line_in(self.file)
             tracked = torch.is_grad_enabled() and any(self._is_tracked(t) for t in tensors_in(given))
-            if tracked and func is not torch.ops.aten.detach.default and not isinstance(result, tuple):
+            if tracked and func is not DETACH and not isinstance(result, tuple):
                 self._tracked.update({id(t): t for t in tensors_in({"result": result})})
             results = written if result is None else result  # a list operation in place returns nothing
+            if self._is_silenced(given):
+                self._silenced.update({address(t): t for t in tensors_in({"result": results})})
             call = Call(func, given, results, _reader(symbols))
             self._record(call, written, before, tracked=tracked or bool(self.inside) or self.looking_through)
         return result
@@ -119,7 +128,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             or not self.memory.linked(found)
         ):
             return found
+        if address(tensor) in self._silenced:
+            self.backward_only[NO_GRAD] = None
         return each_part(xp.stop_gradient, found)
+
+    def _is_silenced(self, given: Mapping[str, Any]) -> bool:
+        """Whether a call computes with tracked tensors where ``no_grad`` keeps autograd from following."""
+        if torch.is_grad_enabled() or self.inside or self.looking_through:
+            return False
+        return any(self._is_tracked(t) or address(t) in self._silenced for t in tensors_in(given))
 
     def _is_tracked(self, tensor: Any) -> bool:
         """Whether autograd follows a tensor: it says so, or it has not come to it yet.
@@ -144,6 +161,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
     @contextmanager
     def function(self, name: str) -> Iterator[None]:
         """The forward of a ``torch.autograd.Function``."""
+        if name.startswith(OF_CUSTOM_OPERATION) and not self.inside:
+            operation = name.removeprefix(OF_CUSTOM_OPERATION)
+            silently = f"torch's forward mode takes the tangent of {operation} for 0, without a word"
+            self.backward_only[silently] = None
         self.inside += 1
         try:
             with watched(lambda tensor, how: self._escaped(tensor, how, name)):
@@ -170,7 +191,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             return
         name = str(call.func)
         try:
-            found = [self._fitting(*pair) for pair in zip(lowered(self, call), call.results, strict=False)]
+            found = [
+                fitting(self.memory, *pair) for pair in zip(lowered(self, call), call.results, strict=False)
+            ]
         except (NoLoweringError, ProgramError) as error:
             self.refuse(name if not str(error) else f"{name} ({error})")
             found = [None] * len(call.results)
@@ -191,18 +214,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             if explained:
                 self.memory.vouch(rounded)
             self.memory.bind(tensor, rounded, tracked=tracked)
-
-    def _fitting(self, symbol: Any, tensor: Any) -> Symbol | None:
-        """What a lowering gives for a result, in the result's kind; None where there is nothing to note."""
-        if not torch.is_tensor(tensor) or tensor.is_meta:
-            return None
-        if tensor.layout is not torch.strided:
-            raise NoLoweringError("sparse tensors are not lifted")  # noqa: EM101
-        if symbol is CONSTANT:
-            found = constant_of(tensor)
-            self.memory.vouch(found)
-            return found
-        return None if symbol is None else of_kind(symbol, tensor)
 
     def _rounded(self, symbol: Symbol, tensor: Any) -> Symbol:
         """A result in a format that is coarser than the inputs' is rounded to it, operation by operation."""
@@ -233,19 +244,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             self.memory.vouch(symbol)
         if cell.tracked and not tracked and self.memory.linked(old):
             # Autograd does not see this change: to it the tensor is still what it was.
+            self.backward_only[NO_GRAD] = None
             symbol = old + each_part(xp.stop_gradient, symbol - old)
         cell.write(tensor, symbol)
         cell.tracked |= tracked
-
-    def _line(self) -> None:
-        frame = caller(2)
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if file == self.file or (self.file is None and not file.startswith((*_LIBRARY, "<"))):
-                self.builder.line = frame.f_lineno
-                return
-            frame = frame.f_back
-        self.builder.line = None
 
 
 def _reader(symbols: Mapping[int, Symbol]) -> Callable[[Any], Any]:

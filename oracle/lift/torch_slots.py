@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from oracle.lift.program import Slot
-from oracle.lift.torch_inputs import names_of, slots_of
+from oracle.lift.torch_inputs import names_of, numbers_of, parts_of, slots_of
 from oracle.lift.torch_internals import is_inexact
 from oracle.lift.trees import Tree
 from reference_engine.syntax import check_name
@@ -35,6 +37,11 @@ class Leaf:
     def captured(self) -> bool:
         """Whether it is no argument."""
         return self.slots[0].captured
+
+    def holds(self, tensor: Any) -> bool:
+        """Whether a tensor in its place still has its numbers; NaN equals itself."""
+        pairs = [(numbers_of(p), s.array) for p, s in zip(parts_of(tensor), self.slots, strict=True)]
+        return all(bool(np.array_equal(a, b, equal_nan=b.dtype.kind == "f")) for a, b in pairs)
 
 
 def leaf_of(

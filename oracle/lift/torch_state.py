@@ -94,7 +94,7 @@ class as_before:  # noqa: N801 - reads as what it does: ``with as_before(modules
         self._buffers = [(b, b.detach().clone()) for m in self._modules for b in m.buffers()]
         self._generators.__enter__()
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._generators.__exit__(*error)
         torch.set_rng_state(self._cpu)
         if self._devices:

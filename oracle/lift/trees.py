@@ -132,8 +132,10 @@ def identifiers(paths: Sequence[str], refuse: Callable[[str], object]) -> list[s
     """
     names: list[str] = []
     for path in paths:
-        words = "".join(c if c.isalnum() and c.isascii() else " " for c in path).split()
-        name = "_".join(words) or "out"
+        name = path
+        if not (path.isalnum() and path.isascii()):
+            words = "".join(c if c.isalnum() and c.isascii() else " " for c in path).split()
+            name = "_".join(words) or "out"
         name = name if not name[0].isdigit() else f"x{name}"
         while refuse(name) or name in names:
             name += "_"

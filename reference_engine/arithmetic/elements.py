@@ -93,12 +93,12 @@ def radius(value: Any) -> float:
     return float(value.rad()) if value.is_finite() else math.inf
 
 
-EXACT_BITS = 2**62
-"""Relative accuracy from which a ball is one number."""
-
 ACCURATE_BITS = 70
 """Relative accuracy from which a bound of the radius within a factor of 4 is as good as the radius: no rule here
 asks about radii below 2^-68 of a value. The bound is ten times as fast."""
+
+EXACT_BITS = 4096
+"""Relative accuracy taken for that of one number: no float64 is so small a part of another."""
 
 
 def measured(values: Values) -> tuple[Values, Values]:
@@ -110,19 +110,17 @@ def measured(values: Values) -> tuple[Values, Values]:
         return values.astype(np.float64), np.zeros(values.shape)
     flat = values.ravel().tolist()
     centers = np.array([float(v) for v in flat], dtype=np.float64)
-    bits = np.array([EXACT_BITS if v is ZERO else v.rel_accuracy_bits() for v in flat], dtype=np.int64)
-    # arb_rel_accuracy_bits: the radius is below 2^-bits of the midpoint.
-    radii = np.ldexp(np.abs(centers), -np.clip(bits, 0, 4096).astype(np.int32))
-    radii = np.where(bits >= EXACT_BITS, 0.0, np.maximum(radii, SMALLEST))
-    for i in np.flatnonzero((bits < ACCURATE_BITS) | ~np.isfinite(centers)).tolist():
-        radii[i] = radius(flat[i])
-        if not flat[i].is_finite():
-            centers[i] = math.nan
+    bits = [EXACT_BITS if v is ZERO else min(v.rel_accuracy_bits(), EXACT_BITS) for v in flat]
+    radii = np.ldexp(np.abs(centers), [-b if b > 0 else 0 for b in bits])  # Arb: below 2^-bits of the midpoint
+    if min(bits, default=EXACT_BITS) < ACCURATE_BITS or not np.isfinite(centers).all():
+        for i, b in enumerate(bits):
+            if b < ACCURATE_BITS or not np.isfinite(centers[i]):
+                centers[i], radii[i] = _center(flat[i]), radius(flat[i])
     return centers.reshape(values.shape), radii.reshape(values.shape)
 
 
-SMALLEST = 2.0**-1074
-"""The smallest positive float64."""
+def _center(ball: Any) -> float:
+    return float(ball) if ball.is_finite() else math.nan
 
 
 def same(a: Any, b: Any) -> bool:

@@ -234,3 +234,18 @@ def test_a_search_that_is_cut_short_says_so(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(OPERATIONS, "matmul", spoiled_torch(OPERATIONS["matmul"], lambda g: -g, "Rule"))
     found = failures(tmp_path, LAYER, asked("torch", "torch.autograd"))
     assert {f.culprit.detail for f in found if f.culprit} == {search.UNSEARCHED}
+
+
+def test_poor_arithmetic_is_not_blamed_for_a_wrong_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operation that is off by a few roundings stands nearer to the output, and is passed over."""
+    epsilon = torch.finfo(torch.float64).eps
+    poor = spoiled_torch(OPERATIONS["exp"], lambda g: g * (1 + 200 * epsilon), "Rule")
+    monkeypatch.setitem(OPERATIONS, "exp", poor)
+    text = "inputs: {x: [0.5, 1.5]}\nprogram: y = exp(sin(x))\n"
+    alone = failures(tmp_path, text, asked("torch", "torch.autograd"))
+    assert names(alone) == {"exp"}
+    monkeypatch.setitem(OPERATIONS, "sin", spoiled_torch(OPERATIONS["sin"], lambda g: -g, "Rule"))
+    both = failures(tmp_path, text, asked("torch", "torch.autograd"))
+    assert names(both) == {"sin"}

@@ -286,10 +286,3 @@ def test_compiled_function_is_lifted_as_written() -> None:
     lifted = check(torch.compile(lambda x: torch.sin(x) * x, backend="eager"), tensor(3))
     assert lifted.program is not None
     assert "sin" in {n.op for n in lifted.program.nodes}
-
-
-def test_complex_is_unsupported() -> None:
-    """Complex intermediates are named."""
-    lifted = lift_torch(lambda x: torch.fft.rfft(x).abs(), (tensor(4),))
-    assert lifted.program is None
-    assert "complex" in lifted.unsupported[0].operation
