@@ -1,4 +1,4 @@
-"""How the cost of a check grows with the number of elements, beside gradcheck: part of ``benchmarks.speed``."""
+"""How the cost of a check grows with the number of elements: the second table of ``benchmarks.speed``."""
 
 from __future__ import annotations
 
@@ -75,6 +75,4 @@ def print_growth(checked: Measure, gradchecked: Measure) -> None:
 
 def _tensors(shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     generator = torch.Generator().manual_seed(0)
-    return [
-        torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes
-    ]
+    return [torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes]

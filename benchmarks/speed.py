@@ -7,14 +7,15 @@ Programs is emptied, so that nothing is remembered of an earlier one; ``again`` 
 sample, with what a user's next check of that function would find in the caches.
 Second table: how both grow with the number of elements.
 
-Seconds are of processor time on one thread, so that a busy machine disturbs them less. Options: ``--only WORD``
-takes entries whose name holds WORD, ``--samples N`` the first N samples of each (4 by default), ``--every N``
-every N-th entry, ``--growth`` prints the second table only, ``--operators`` the first only.
+Seconds are of processor time on one thread, so that a busy machine disturbs them less. Options: ``--only
+WORD`` takes entries whose name holds WORD, ``--samples N`` the first N samples of each (4 by default),
+``--every N`` every N-th entry, ``--growth`` prints the second table only, ``--operators`` the first only.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 import warnings
@@ -34,8 +35,8 @@ SLOWEST = 20
 """Rows of the list of our slowest checks."""
 
 LARGEST_JACOBIAN = 10_000_000
-"""Entries of the Jacobian above which gradcheck is not run: it holds several of them in memory, and with 8 bytes
-an entry ended the process on a machine of 23 GB."""
+"""Entries of the Jacobian above which gradcheck is not run: it keeps several Jacobians in memory, which ended
+the process on a machine of 23 GB."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def operators(only: str, count: int, every: int) -> None:
 
 def _print_operators(rows: Sequence[Row]) -> None:
     both = [r for r in rows if not r.excluded]
-    timed = [r for r in rows if r.theirs == r.theirs]  # noqa: PLR0124 - NaN is not itself
+    timed = [r for r in rows if not math.isnan(r.theirs)]
     for title, chosen in (
         ("samples that both tools finish", both),
         ("all samples that both tools run", timed),

@@ -84,7 +84,7 @@ def escapes(
         earlier = [found[i] for i in node.inputs if i in found]
         if earlier:
             found[index] = min(earlier)
-        elif node.op not in MOVES and node.type.kind == "real" and node.inputs and values[index].dtype == object:
+        elif node.inputs and node.op not in MOVES and values[index].dtype == object:
             divides = node.op in {"divide", "reciprocal"}
             finite = np.isfinite(samples[index])
             if finite.all() and not divides:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from reference_engine.arithmetic import Values, truth
 from reference_engine.arithmetic.balls import midpoints
 from reference_engine.eager_arguments import fill, with_slots
-from reference_engine.eager_operators import Operators
+from reference_engine.eager_operators import InPlaceOperators
 from reference_engine.eager_record import (
     Leaf,
     Record,
@@ -106,7 +106,7 @@ def _run(recorded: Callable[[Sequence[Tensor]], Any], operands: Sequence[EagerTe
     return made[0] if len(made) == 1 else tuple(made)
 
 
-class EagerTensor(Operators):
+class EagerTensor(InPlaceOperators):
     """A value, and how it was computed where a gradient is wanted. Made by :func:`tensor` and by operations.
 
     Every operation of the table is a method: ``x.sum(axis=0)`` is ``sum(x, axis=0)``.

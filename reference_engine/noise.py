@@ -62,13 +62,16 @@ def _proportional(samples: Values, decided: Values, scale: float) -> bool:
     """
     if samples.dtype.kind != "f":
         return True
-    bad = ~np.isfinite(samples).all(axis=0)
-    if bad.any() and (decided.dtype != object or any(plain(v).is_finite() for v in decided[bad])):
-        return False
+    finite = np.isfinite(samples)
+    if not finite.all():
+        bad = ~finite.all(axis=0)
+        if decided.dtype != object or any(plain(v).is_finite() for v in decided[bad]):
+            return False
     if scale == 1 or not samples.size:
         return True
     with np.errstate(invalid="ignore"):
-        return not bool((np.ptp(samples, axis=0) > SMALL_MOVE * np.abs(samples).max(axis=0)).any())
+        high, low = samples.max(axis=0), samples.min(axis=0)
+        return not bool((high - low > SMALL_MOVE * np.maximum(np.abs(high), np.abs(low))).any())
 
 
 def noise_scale(
@@ -77,9 +80,10 @@ def noise_scale(
     """Largest deviation of one node over all runs, in the subject's noise; ``fallback`` where none is
     finite. ``center`` and ``radii`` are those of its enclosures.
     """
-    spreads = np.array([_spread(samples[index], center, radii) * scale for samples, scale in runs])
-    spreads = np.where(np.isfinite(spreads), spreads, -1.0)
-    noise = np.asarray(spreads.max(axis=0))
+    noise = np.full(center.shape, -1.0)
+    for samples, scale in runs:
+        spread = _spread(samples[index], center, radii) * scale
+        noise = np.asarray(np.maximum(noise, np.where(np.isfinite(spread), spread, -1.0)))
     bad = noise < 0
     if bad.any():
         noise[bad] = fallback()[bad]

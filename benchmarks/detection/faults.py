@@ -39,8 +39,8 @@ class Planted:
 
     ``size`` is the relative size where the kind has sizes, ``index`` the flat index of the one element of the
     first gradient that is wrong. ``mode`` is what is planted: a ``pullback``, a ``pushforward``, a ``buffer``
-    that the backward changes, or ``nothing``, where the function itself is at fault. ``order`` 2 is a fault in
-    the second derivative. ``verdicts`` are right ones.
+    that the backward changes, or ``nothing``, where the function itself is at fault. ``order`` 2: the fault
+    is in the second derivative. ``verdicts`` are right ones.
     """
 
     kind: str
@@ -311,7 +311,16 @@ STRUCTURAL: Mapping[str, tuple[str, ...]] = {
     "dropped path": tuple(n for n, s in SAMPLES.items() if s.dropped),
     "repeated indices": ("gather",),
     "cotangent ignored": tuple(SAMPLES),
-    "lower precision inside": ("swish", "gelu", "sum", "softmax", "logsumexp", "matmul", "product", "broadcast"),
+    "lower precision inside": (
+        "swish",
+        "gelu",
+        "sum",
+        "softmax",
+        "logsumexp",
+        "matmul",
+        "product",
+        "broadcast",
+    ),
     "clamped": ("swish", "sum", "matmul", "convolution", "broadcast", "sort"),
     "in saturation": ("saturated swish", "saturated gelu", "saturated tanh"),
     "at ties": ("tied rows", "tied pairs", "relu"),
@@ -340,7 +349,9 @@ def faults() -> Iterator[Planted]:
             n = 25 if variant == "wrong axis" else USUAL
             yield Planted("wrong broadcast sum", "broadcast", dtype, n, variant=variant)
         for variant, name in zip(APPROXIMATIONS, ("gelu", "gelu", "swish", "softmax"), strict=True):
-            yield Planted("approximation", name, dtype, variant=variant, verdicts=frozenset({"wrong", "imprecise"}))
+            yield Planted(
+                "approximation", name, dtype, variant=variant, verdicts=frozenset({"wrong", "imprecise"})
+            )
         contract = frozenset({"contract"})
         for name in ("swish", "softmax", "matmul", "sum"):
             yield Planted("cotangent mutated", name, dtype, verdicts=contract, spaces=TORCH)
@@ -353,7 +364,9 @@ def faults() -> Iterator[Planted]:
             for size in (-2.0, 1.0, 1e-3, 1e-6 if dtype == "float64" else 1e-4):
                 yield Planted("JVP", name, dtype, size=size, mode="pushforward")
         for name in ("square root guarded", "logarithm guarded", "sinc guarded"):
-            yield Planted("NaN from an untaken branch", name, dtype, mode="nothing", verdicts=frozenset({"nonfinite"}))
+            yield Planted(
+                "NaN from an untaken branch", name, dtype, mode="nothing", verdicts=frozenset({"nonfinite"})
+            )
 
 
 def _single(dtype: str) -> Iterator[Planted]:

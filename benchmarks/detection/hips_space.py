@@ -10,7 +10,8 @@ import numpy as np
 from autograd import make_jvp, make_vjp
 from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums, primitive
 from autograd.scipy.special import erf as _erf
-from autograd.scipy.special import expit, logsumexp as _logsumexp
+from autograd.scipy.special import expit
+from autograd.scipy.special import logsumexp as _logsumexp
 from autograd.tracer import getval
 
 exp, log, sin, tanh, sigmoid, sqrt, abs = anp.exp, anp.log, anp.sin, anp.tanh, expit, anp.sqrt, anp.abs

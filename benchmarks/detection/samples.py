@@ -95,7 +95,9 @@ SAMPLES: Mapping[str, Sample] = {
         Sample("layer norm", lambda m, x: m.layer_norm(x), _rows, _norm_cut),
         Sample("variance", _variance, _rows, None),
         Sample("matmul", lambda m, a, b: a @ b, lambda g, n: [*_rows(g, n, 5), g.normal(size=(5, 3))]),
-        Sample("convolution", lambda m, x, w: m.convolve(x, w), lambda g, n: [*_flat(g, n), g.normal(size=3)]),
+        Sample(
+            "convolution", lambda m, x, w: m.convolve(x, w), lambda g, n: [*_flat(g, n), g.normal(size=3)]
+        ),
         Sample("product", lambda m, x: m.prod(x), partial(_rows, row=5)),
         Sample("running sum", lambda m, x: m.cumsum(m.sin(x)), _flat, None, 100),
         Sample("sort", lambda m, x: m.sort(x) ** 2, _flat),

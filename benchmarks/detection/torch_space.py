@@ -159,7 +159,7 @@ def with_pullback(f: Callable[..., Any], pullback: Callable[..., Any]) -> Callab
             return f(*xs)
 
         @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        def setup_context(ctx: Any, inputs: Any, _: Any) -> None:
             ctx.save_for_backward(*inputs)
 
         @staticmethod
@@ -178,7 +178,7 @@ def with_pushforward(f: Callable[..., Any], pushforward: Callable[..., Any]) -> 
             return f(*xs)
 
         @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        def setup_context(ctx: Any, inputs: Any, _: Any) -> None:
             ctx.save_for_backward(*inputs)
             ctx.save_for_forward(*inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -146,7 +147,7 @@ def try_fault(fault: Planted, name: str) -> Trial:
     fault = _located(fault, m)
     function, given = plant(fault, m), _given(fault, m)
     jvp = fault.mode == "pushforward"
-    elements = int(sum(np.size(x) for x in given))
+    elements = sum(math.prod(x.shape) for x in given)
     question = Question(function, given, elements, fault.order, jvp, fault.mode != "pullback")
     answers = {t.name: answer(t, question) for t in TOOLS if t.space == name}
     trial = Trial(fault.kind, fault.name, name, fault.dtype, fault.n, answers, _relative_size(fault, m))
@@ -174,7 +175,7 @@ def try_control(control: Control, dtype: str, name: str, seed: int = 0) -> Trial
     def function(*xs: Any) -> Any:
         return control.function(m, *xs)
 
-    elements = int(sum(np.size(x) for x in given))
+    elements = sum(math.prod(x.shape) for x in given)
     question = Question(function, given, elements, forward_mode="right rule" not in control.name)
     asked = [t for t in TOOLS if t.space == name and dtype != "bfloat16"]
     answers = {t.name: answer(t, question) for t in asked}
@@ -189,5 +190,7 @@ def try_control(control: Control, dtype: str, name: str, seed: int = 0) -> Trial
         verdict=ours.result.verdict.value,
         checked=ours.checked,
         seconds=time.perf_counter() - started,
-        details=tuple(f"{f.route}, {f.argument}: {f.verdict.value}, {f.detail}" for f in ours.result.failures),
+        details=tuple(
+            f"{f.route}, {f.argument}: {f.verdict.value}, {f.detail}" for f in ours.result.failures
+        ),
     )

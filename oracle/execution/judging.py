@@ -4,6 +4,7 @@ this path.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from oracle.execution.cause import formula_check, wrong_or_imprecise
 from oracle.execution.gauge import in_gauge_of
 from oracle.execution.points import Bench
 from oracle.execution.range import leaves_range
@@ -171,14 +173,15 @@ def _judge_derivatives(subject: Subject, route: str, truth: Truth, answer: Answe
     judged = judge_route(certificate, truth.bench.inputs(forward=forward), truth.bench.point.wrt, shaped)
     if not forward and truth.bench.order == 1 and len(truth.bench.point.wrt) > 1:
         judged = [_partial(truth, one, shaped[one.name]) for one in judged]
+    check = formula_check(subject.framework, route, truth.bench, truth.seed)
     for one in judged:
         observed = shaped[one.name]
-        verdict, detail = one.verdict, one.detail
-        open_question = verdict is Verdict.WRONG and one.tier != "limit"
-        if open_question and explained_by_arithmetic(subject.framework, route, truth.bench, one.name):
-            verdict, detail = Verdict.IMPRECISE, f"{detail}; the error shrinks with the precision"
+        verdict, detail, formula = one.verdict, one.detail, ""
+        if verdict is Verdict.WRONG and one.tier != "limit":
+            verdict, detail, formula = wrong_or_imprecise(check, truth.bench, one, observed)
         label = f"{word} of {one.name.removeprefix(prefix)}"
-        yield _finding(subject, route, truth.bench, one, observed, label, verdict, detail)
+        found = _finding(subject, route, truth.bench, one, observed, label, verdict, detail)
+        yield replace(found, formula=formula)
 
 
 def _partial(truth: Truth, one: Judgement, observed: Array) -> Judgement:
@@ -234,6 +237,8 @@ def _bits(judged: Judgement, error: Array) -> float | None:
     if judged.index is None or judged.size == 0:
         return None
     value, off = abs(judged.center), float(error.ravel()[judged.index])
-    if value == 0 or not np.isfinite(off) or not np.isfinite(value):
+    if value == 0 or not math.isfinite(off) or not math.isfinite(value):
         return None
-    return float(np.clip(-np.log2(off / value), -1074, 1074)) if off > 0 else float(judged.bits)
+    if off == 0:
+        return float(judged.bits)
+    return min(max(math.log2(value) - math.log2(off), -1074.0), 1074.0)

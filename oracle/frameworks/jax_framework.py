@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class JaxFramework:
         """Gradient of <VJP, directions> by one mode over another."""
         answer: Answer = _routes().follow(route, program, point)
         return answer
+
+    def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
+        """What ``read`` makes of a route: its formula, for one."""
+        return _routes().reading(route, program, point, read)
 
     def flushes_subnormals(self) -> bool:
         """Found by halving the smallest normal number."""

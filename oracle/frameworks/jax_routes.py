@@ -170,6 +170,23 @@ def _function(route: str, program: Program, dtype: str, wrt: tuple[str, ...]) ->
     return compiled
 
 
+def reading(route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
+    """What ``read`` makes of a route, given as a function of arrays that is not compiled."""
+    forward = route == "jax.jvp"
+    with arrays.sixty_four_bits(), calling_jax():
+        given = arrays.inputs(program, point.inputs, point.dtype)
+        seeds = arrays.reals(point.tangents if forward else point.cotangents)
+        directions = arrays.reals(point.directions) if "over" in route else {}
+        f = Function(program, point.dtype, point.wrt)
+
+        def derivative(
+            given: Tensors, seeds: Tensors, directions: Tensors
+        ) -> tuple[tuple[Any, ...], Tensors]:
+            return BODIES[route](f, given, seeds, directions)
+
+        return read(derivative, given, seeds, directions, forward=forward)
+
+
 def follow(route: str, program: Program, point: Point) -> Answer:
     """The answer of one route, or the value without derivatives for the route ``value``."""
     forward = route == "jax.jvp"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -63,6 +63,10 @@ class TorchFramework:
         routes = _routes()
         answer: Answer = routes.follow(routes.SECOND_ORDER_ROUTES[route], program, point)
         return answer
+
+    def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
+        """What ``read`` makes of a route: its formula, for one."""
+        return _routes().reading(route, program, point, read)
 
     def flushes_subnormals(self) -> bool:
         """Found by halving the smallest normal number."""

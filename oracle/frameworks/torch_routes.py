@@ -187,6 +187,12 @@ SECOND_ORDER_ROUTES: Mapping[str, Callable[[Function], Answer]] = {
 }
 
 
+def reading(route: str, program: Program, point: Point, read: Callable[[Any, Function], Any]) -> Any:
+    """What ``read`` makes of a route, given as a function of the call that it makes."""
+    with torch.inference_mode(mode=False), torch.enable_grad(), calling_torch():
+        return read({**ROUTES, **SECOND_ORDER_ROUTES}[route], Function(program, point))
+
+
 def follow(route: Callable[[Function], Answer], program: Program, point: Point) -> Answer:
     """The answer of one route, whatever grad mode the caller is in."""
     with torch.inference_mode(mode=False), torch.enable_grad(), calling_torch():

@@ -104,6 +104,21 @@ SECOND_ORDER_ROUTES: Mapping[str, Body] = {
 }
 
 
+def reading(route: str, call: UserCall, given: Tensors, read: Callable[..., Any]) -> Any:
+    """What ``read`` makes of a route, given as a function of arrays that is not compiled."""
+    body = {**ROUTES, **SECOND_ORDER_ROUTES}[route]
+    forward = route == "jax.jvp"
+    seeds = arrays.reals(call.point.tangents if forward else call.point.cotangents)
+    directions = arrays.reals(call.point.directions) if "over" in route else {}
+
+    def derivative(given: Tensors, seeds: Tensors, directions: Tensors) -> tuple[tuple[Any, ...], Tensors]:
+        return body(call, given, seeds, directions)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(derivative, given, seeds, directions, forward=forward)
+
+
 def follow(route: str, call: UserCall, given: Tensors) -> Answer:
     """The answer of one route. Only ``jax.vjp`` runs operation by operation; another route does where the
     function cannot be compiled because it looks at values, except ``jax.jit`` itself.

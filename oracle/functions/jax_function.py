@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -149,6 +149,12 @@ class JaxFunction:
                 return jax_call.follow(route, call, self._at(point))
             with calling_jax():
                 return jax_call.follow(route, call, self._at(point))
+
+    def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
+        """What ``read`` makes of a route: its formula, for one."""
+        with self._mode(point):
+            call = jax_call.UserCall(self._run, program, point)
+            return jax_call.reading(route, call, self._at(point), read)
 
     def pull(self, program: Program, point: Point, factors: Sequence[float]) -> Pulled:
         """Gradients for the cotangents times each factor, by one pullback."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import replace
@@ -168,6 +168,13 @@ class TorchFunction:
         """Gradient of <VJP, directions> by one second-order route."""
         self._refuse_forward(route)
         return self._follow(torch_call.SECOND_ORDER_ROUTES[route], program, point, offered=False)
+
+    def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
+        """What ``read`` makes of a route: its formula, for one."""
+        self._refuse_forward(route)
+        body = {**torch_call.ROUTES, **torch_call.SECOND_ORDER_ROUTES}[route]
+        with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
+            return read(body, self._at(program, point))
 
     def _refuse_forward(self, route: str) -> None:
         """NotOfferedError for a route with forward mode in it, where that differentiates another function."""

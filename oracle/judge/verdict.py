@@ -122,7 +122,7 @@ class Finding:
     is the worst element's. ``reference`` is the certified enclosure as text, ``tier`` says how it was got
     (``certified``, ``limit``, ``estimated`` or ``none``). ``rho`` is the error over the allowed rounding;
     ``power`` the smallest relative error of that argument as a whole that would have been caught; bits are
-    binary digits.
+    binary digits. ``formula`` says of a derivative that is off whether its formula is the right one.
     """
 
     case: str
@@ -147,6 +147,7 @@ class Finding:
     detail: str = ""
     voices: tuple[tuple[str, str], ...] = ()
     culprit: Culprit | None = None
+    formula: str = ""
     known: Known | None = None
     tags: tuple[str, ...] = field(default=())
 

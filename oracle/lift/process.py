@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,6 @@ class generators_kept:  # noqa: N801 - reads as what it does: ``with generators_
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._warnings.__exit__(*error)
         self._states.restore()

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch.autograd.function import _SingleLevelFunction
 
+OF_CUSTOM_OPERATION = "GeneratedBackwardFor_"
+"""How torch names the Function that it makes for a ``torch.library.custom_op``."""
+
 ESCAPES = ("numpy", "__array__", "tolist", "data_ptr", "__dlpack__")
 """Methods by which numbers of a tensor leave torch unseen."""
 

@@ -1,22 +1,20 @@
 """A derivative that torch computes, recorded call by call below autograd: the formula of a route.
 
-The forward and backward pass run under one recorder. What the forward saved is found again by its memory, and
-a ``torch.autograd.Function``'s own backward is Python whose calls are seen like all others: here the rule *is*
-read. Nothing is differentiated any more, so nothing stops a gradient.
+The forward and backward pass run under one recorder. What the forward saved is found again by its memory,
+and a ``torch.autograd.Function``'s own backward is Python whose calls are seen like all others: here the rule
+*is* read. Nothing is differentiated any more, so nothing stops a gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
-from oracle.frameworks.protocol import Point
-from oracle.lift import aten_backward_table
 from oracle.lift.aten import Call
-from oracle.lift.complex_numbers import Complex, Symbol, conj
+from oracle.lift.complex_numbers import Complex, Symbol
 from oracle.lift.derivative import LiftedDerivative, not_lifted
 from oracle.lift.torch_arguments import bound, tensors_in
 from oracle.lift.torch_boundary import functions_marked, watched
@@ -30,27 +28,11 @@ from oracle.lift.torch_internals import (
     name_of,
     without_fused_layers,
 )
-from oracle.lift.torch_lift import kind_of
 from oracle.lift.torch_memory import exact, tensors_of
 from oracle.lift.torch_recorder import Captured, Recorder
 from reference_engine.differentiate import COTANGENT, DIRECTION, GRADIENT, TANGENT
-from reference_engine.program import Kind, TensorType
+from reference_engine.program import TensorType
 from reference_engine.trace import Builder, Tensor, building
-
-__all__ = ["aten_backward_table", "lift_torch_derivative"]
-
-
-class TorchCall(Protocol):
-    """A function at one point, as torch's routes ask for it; complex tensors go by their real part's name."""
-
-    point: Point
-    given: dict[str, Any]
-
-    def cotangents(self, outputs: Sequence[Any], factor: float = 1.0) -> tuple[Any, ...]:
-        """One for each real output."""
-
-    def along(self, vectors: Mapping[str, Any]) -> tuple[Any, ...]:
-        """One for each differentiated input."""
 
 
 def lift_torch_derivative(route: Callable[[Any], Any], call: Any) -> LiftedDerivative:
@@ -190,7 +172,7 @@ class _Recording:
         prefix = next((p for p in (COTANGENT, TANGENT, DIRECTION) if name.startswith(p)), "")
         second = second or self.pairs.get(name)
         names = [name] if second is None else [name, prefix + second]
-        type_ = TensorType(tuple(tensor.shape), kind_of(tensor))
+        type_ = TensorType(tuple(tensor.shape))
         for own in names:
             if own not in self.inputs:
                 self.inputs[own] = self.builder.input(own, type_)
@@ -206,5 +188,3 @@ class _Recording:
         names = [name] if second is None else [name, prefix + second]
         with _disable_current_modes():
             return list(zip(names, tensors_of(symbol), parts_of(tensor), strict=True))
-
-

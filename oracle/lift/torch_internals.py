@@ -86,6 +86,11 @@ def line_in(file: str | None) -> int | None:
     return None
 
 
+def in_backward() -> bool:
+    """Whether autograd is at work on a node of a graph right now."""
+    return torch._C._current_autograd_node() is not None  # noqa: SLF001
+
+
 READ_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001
 """What ``Tensor.item()`` calls."""
 

@@ -19,7 +19,7 @@ from oracle.lift.aten import Call, NoLoweringError
 from oracle.lift.complex_numbers import Symbol, each_part
 from oracle.lift.program import Unsupported
 from oracle.lift.torch_arguments import bound, is_view, moves_only, tensors_in, written_by
-from oracle.lift.torch_boundary import watched
+from oracle.lift.torch_boundary import OF_CUSTOM_OPERATION, watched
 from oracle.lift.torch_internals import address, is_inexact, line_in
 from oracle.lift.torch_lowering import ESCAPED, fitting, lowered
 from oracle.lift.torch_memory import Memory, constant_of, tensors_of
@@ -28,9 +28,7 @@ from reference_engine.trace import Builder, xp
 
 HINT = "add a lowering for it to oracle/lift/aten_*.py, or give the function's formula with spec="
 NO_GRAD = "torch's forward mode does not heed no_grad, so it differentiates another function"
-OF_CUSTOM_OPERATION = "GeneratedBackwardFor_"
-"""How torch names the Function that it makes for a ``torch.library.custom_op``."""
-
+SILENT = "torch's forward mode takes the tangent of {} for 0, without a word"
 UNLINKED = (
     "it requires a gradient, but what was recorded does not connect it with the inputs (numpy or an "
     "extension inside a forward?); give the function's formula with spec="
@@ -162,9 +160,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
     def function(self, name: str) -> Iterator[None]:
         """The forward of a ``torch.autograd.Function``."""
         if name.startswith(OF_CUSTOM_OPERATION) and not self.inside:
-            operation = name.removeprefix(OF_CUSTOM_OPERATION)
-            silently = f"torch's forward mode takes the tangent of {operation} for 0, without a word"
-            self.backward_only[silently] = None
+            self.backward_only[SILENT.format(name.removeprefix(OF_CUSTOM_OPERATION))] = None
         self.inside += 1
         try:
             with watched(lambda tensor, how: self._escaped(tensor, how, name)):

@@ -93,6 +93,8 @@ def _digits(finding: Finding) -> list[str]:
         pieces.append(f"{finding.failing_elements:,} of {finding.elements:,} elements")
     if finding.culprit:
         pieces.append(f"culprit: {finding.culprit.told(lambda value: number(value, finding.dtype))}")
+    if finding.formula:
+        pieces.append(finding.formula)
     return pieces
 
 

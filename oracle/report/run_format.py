@@ -81,6 +81,7 @@ class FindingDocument(_Model):
     bits_expected: Number | None
     condition: Number | None
     culprit: CulpritDocument | None
+    formula: str
     voices: list[tuple[str, str]]
     detail: str
     known: KnownDocument | None

@@ -7,14 +7,11 @@ the valid subgradients. The undecided comparison of two overlapping balls is nev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
-from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, fmpq
 
 from reference_engine.arithmetic import (
     Contraction,
@@ -26,6 +23,8 @@ from reference_engine.arithmetic import (
     ties,
     truth,
 )
+from reference_engine.arithmetic import ball_functions as functions
+from reference_engine.arithmetic import ball_sums as sums
 from reference_engine.arithmetic.elements import (
     TIE,
     ZERO,
@@ -41,7 +40,6 @@ from reference_engine.arithmetic.elements import (
     radius,
     relation,
     relations,
-    same,
 )
 from reference_engine.arithmetic.float64 import entry_shape
 from reference_engine.program import Attr, FrozenArray, Kind, Node, TensorType
@@ -61,16 +59,6 @@ __all__ = [
     "radius",
     "relation",
 ]
-
-# What a comparison is for each relation of its operands; a tie may go either way nearby.
-_RELATIONS: dict[str, tuple[int, int, int]] = {
-    "less": (truth.TRUE, truth.FALSE, truth.TIE_FALSE),
-    "less_equal": (truth.TRUE, truth.FALSE, truth.TIE_TRUE),
-    "greater": (truth.FALSE, truth.TRUE, truth.TIE_FALSE),
-    "greater_equal": (truth.FALSE, truth.TRUE, truth.TIE_TRUE),
-    "equal": (truth.FALSE, truth.FALSE, truth.TIE_TRUE),
-    "not_equal": (truth.TRUE, truth.TRUE, truth.TIE_FALSE),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +110,7 @@ class Balls:
             return value.value if isinstance(value, FrozenArray) else np.asarray(value, dtype=np.int64)
         if isinstance(value, FrozenArray):
             return exact(value.value)
-        out = np.empty((), dtype=object)
-        if structural:
-            out[()] = ZERO
-        elif isinstance(value, Fraction):
-            out[()] = arb(fmpq(value.numerator, value.denominator))
-        else:
-            out[()] = arb(value)
-        return out
+        return functions.number(ZERO if structural else value)
 
     def elementwise(self, f: Elementwise, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
         """The scalar ball function over all elements."""
@@ -138,11 +119,7 @@ class Balls:
         function = partial(f.ball, **attrs) if attrs else f.ball
         if f.jumps is not None:
             values = [self._widen(values[0])]
-        try:
-            out = over_elements(function, len(values))(*values)
-        except (TypeError, AttributeError):  # not every function takes structural zeros
-            out = np.frompyfunc(_on_plain(function), len(values), 1)(*values)
-        out = np.asarray(out, dtype=object)
+        out = functions.over_elements(function, values)
         if f.jumps is not None and self._index in self.active and not self.resolve_ties:
             jumps = [f.jumps(plain(v)) for v in values[0].ravel()]
             self._note(np.array(jumps, dtype=bool), undecided=False, jump=True)
@@ -152,17 +129,13 @@ class Balls:
         spread = self.radii.get(self._index)
         if spread is None:
             return x
-        balls = [plain(v) + arb(0, r) for v, r in zip(x.ravel(), spread.ravel().tolist(), strict=True)]
-        out = np.empty(x.shape, dtype=object)
-        out.ravel()[:] = balls
-        return out
+        return functions.widened(x, spread)
 
     def compare(self, name: str, a: Values, b: Values) -> Values:
         """Codes of a comparison; a tie that cannot move is decided."""
         if object not in (a.dtype, b.dtype):
             return truth.encode(getattr(np, name)(a, b))
-        table = np.array([*_RELATIONS[name], truth.UNKNOWN], dtype=np.uint8)
-        codes = np.asarray(table[relations(a, b)])
+        codes = functions.compared(name, a, b)
         if self._index not in self.active or self.resolve_ties:
             codes = truth.forget_ties(codes)
         if self.assume is not None:
@@ -179,11 +152,7 @@ class Balls:
         """Certain where the ball is finite or an infinity; where nothing is known, unknown."""
         if x.dtype != object:
             return truth.encode(np.ones(x.shape, dtype=bool))
-        codes = [
-            truth.TRUE if v.is_finite() else truth.FALSE if v in _INFINITIES else truth.UNKNOWN
-            for v in map(plain, x.ravel())
-        ]
-        return np.array(codes, dtype=np.uint8).reshape(x.shape)
+        return functions.finite(x)
 
     def choose(self, condition: Values, a: Values, b: Values, *, slope: bool) -> Values:
         """``a`` or ``b``; for a slope at a kink the hull of both, for a value only where it is undecided."""
@@ -194,9 +163,12 @@ class Balls:
         if open_.any():
             out[open_] = all_hulls(a[open_], b[open_])
             if slope:
-                self._note(self._differ(a, b, open_), undecided=bool(truth.undecided(condition)[open_].any()))
+                undecided = bool(truth.undecided(condition)[open_].any())
+                self._note(functions.differ(a, b, open_), undecided=undecided)
         if not slope and truth.touched(condition).any():
-            self._note(_jump(a, b, truth.touched(condition)), undecided=bool(open_.any()), jump=True)
+            self._note(
+                functions.apart(a, b, truth.touched(condition)), undecided=bool(open_.any()), jump=True
+            )
         return out
 
     def _choose_discrete(self, condition: Values, a: Values, b: Values) -> Values:
@@ -207,12 +179,6 @@ class Balls:
             near = np.where(truth.touched(condition), (a | b) & truth.BOTH_NEAR, 0)
             return np.where(unknown, a | b, out | near).astype(np.uint8)
         self._note(unknown & (a != b), undecided=True)
-        return out
-
-    @staticmethod
-    def _differ(a: Values, b: Values, where: Values) -> Values:
-        out = np.zeros(where.shape, dtype=bool)
-        out[where] = [not same(x, y) for x, y in zip(a[where], b[where], strict=True)]
         return out
 
     def _note(self, where: Values, *, undecided: bool, jump: bool = False) -> None:
@@ -226,15 +192,7 @@ class Balls:
         if target == "real":
             if source == "int":
                 return exact(x.astype(np.int64))
-            one, zero = arb(1), arb(0)
-            both = one.union(zero)
-            flat = [
-                both if u else one if h else zero
-                for h, u in zip(truth.here(x).ravel(), truth.undecided(x).ravel(), strict=True)
-            ]
-            out = np.empty(x.shape, dtype=object)
-            out.ravel()[:] = flat
-            return out
+            return functions.indicator(x)
         if source == "bool":
             self._note(truth.undecided(x), undecided=True)
             return truth.here(x).astype(np.int64)
@@ -242,9 +200,9 @@ class Balls:
             return self.compare(
                 "not_equal", x, exact(np.zeros(x.shape)) if source == "real" else np.zeros_like(x)
             )
-        lows, highs = ([_truncated(b) for b in side] for side in _bounds(x))
-        self._note(np.array([a != b for a, b in zip(lows, highs, strict=True)]), undecided=True)
-        return np.array(lows, dtype=np.int64).reshape(x.shape)
+        low, high = functions.truncated(x)
+        self._note(low != high, undecided=True)
+        return low
 
     def sum(self, x: Values, axes: tuple[int, ...]) -> Values:
         """Sum over axes; an empty sum is zero."""
@@ -268,21 +226,9 @@ class Balls:
         absorbed.
         """
         left, right, shape = matrix_form(a, b, spec, 0)
-        batch, m, k = left.shape
-        n = right.shape[-1]
-        out = np.empty((batch, m, n), dtype=object)
-        for i in range(batch):
-            if _any_nonfinite(left[i]) or _any_nonfinite(right[i]):
-                rows = [[_dot(left[i, r], right[i, :, c]) for c in range(n)] for r in range(m)]
-                out[i] = np.array(rows, dtype=object).reshape(m, n)
-            elif k == 0:
-                out[i] = ZERO
-            else:
-                product = arb_mat(m, k, all_plain(left[i]).ravel().tolist()) * arb_mat(
-                    k, n, all_plain(right[i]).ravel().tolist()
-                )
-                out[i] = np.array(product.entries(), dtype=object).reshape(m, n)
-                out[i][_nowhere(left[i], right[i])] = ZERO
+        out = np.empty((left.shape[0], left.shape[1], right.shape[2]), dtype=object)
+        for i in range(len(out)):
+            out[i] = sums.product(left[i], right[i])
         return from_matrix_form(out, shape, spec, 0)
 
     def scatter_add(self, x: Values, index: Values, size: int) -> Values:
@@ -291,13 +237,7 @@ class Balls:
             whole = np.zeros(size, dtype=x.dtype)
             np.add.at(whole, index[index >= 0], x[index >= 0])
             return whole
-        out: list[Any] = [ZERO] * size
-        for i, v in zip(index.tolist(), x.tolist(), strict=True):
-            if i >= 0:
-                out[i] = v if out[i] is ZERO else out[i] + v
-        result = np.empty(size, dtype=object)
-        result[:] = out
-        return result
+        return sums.placed(x, index, size)
 
     def extremum(self, x: Values) -> Values:
         """Maximum over the last axis: an enclosure also where two candidates overlap."""
@@ -331,31 +271,8 @@ class Balls:
 
     def pick(self, x: Values, key: Values, how: str) -> Values:
         """Move values as sorting ``key`` would; tied places get the hull of what each could get."""
-        order, found = ties.ordered(key, self.radii.get(self._index))
-        places = np.arange(key.shape[-1])
-        groups = np.broadcast_to(places, key.shape) if self.resolve_ties else found
-        if how.endswith("max"):
-            order = ties.first_on_top(order, found)
-            groups = np.where(
-                groups == groups[..., -1:], groups, places
-            )  # what is below the top gets nothing
-        match how:
-            case "gather_sorted" | "gather_max":
-                slots = np.take_along_axis(x, order, axis=-1)
-            case "scatter_max":
-                slots = np.full(key.shape, ZERO, dtype=object)
-                slots[..., -1] = x
-            case _:
-                slots = x
-        self._note(ties.mixed(slots, groups), undecided=False)
-        whole = ties.merged(slots, groups)
-        match how:
-            case "gather_max":
-                return whole[..., -1]
-            case "gather_sorted":
-                return whole
-        out = np.empty(key.shape, dtype=object)
-        np.put_along_axis(out, order, whole, axis=-1)
+        out, mixed = ties.picked(x, key, how, self.radii.get(self._index), resolved=self.resolve_ties)
+        self._note(mixed, undecided=False)
         return out
 
     def matrices(self, f: Matrices, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
@@ -379,61 +296,3 @@ class Balls:
     def round_to(self, x: Values, dtype: str) -> Values:
         """Conversion between float types is the identity on exact values."""
         return x
-
-
-def _jump(a: Values, b: Values, where: Values) -> Values:
-    """Where the two sides of a touched condition are certainly not the same value."""
-    out = np.zeros(where.shape, dtype=bool)
-    out[where] = [
-        not (plain(x).is_finite() and plain(y).is_finite() and plain(x).overlaps(plain(y)))
-        for x, y in zip(a[where], b[where], strict=True)
-    ]
-    return out
-
-
-def over_elements(function: Callable[..., Any], operands: int) -> Callable[..., Any]:
-    """A function of single elements over arrays; numpy's own operators do that without Python's calls."""
-    return function if isinstance(function, np.ufunc) else np.frompyfunc(function, operands, 1)
-
-
-_INFINITIES = (arb.pos_inf(), arb.neg_inf())
-
-
-def _on_plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    def on_plain(*x: Any) -> Any:
-        try:
-            return function(*x)
-        except (TypeError, AttributeError):
-            return function(*map(plain, x))
-
-    return on_plain
-
-
-def _bounds(x: Values) -> tuple[list[arb], list[arb]]:
-    balls = [plain(v) for v in x.ravel()]
-    return [b.lower() for b in balls], [b.upper() for b in balls]
-
-
-def _truncated(x: arb) -> int:
-    if not x.is_finite():
-        return 0
-    return int((x.floor() if x >= 0 else x.ceil()).unique_fmpz())
-
-
-def _nowhere(left: Values, right: Values) -> Values:
-    """Where every product in a row times a column has a structural zero in it, and so the sum is one."""
-    some = [
-        np.array([v is not ZERO for v in x.ravel()], dtype=np.int64).reshape(x.shape) for x in (left, right)
-    ]
-    return np.asarray(some[0] @ some[1] == 0)
-
-
-def _any_nonfinite(x: Values) -> bool:
-    return any(v is not ZERO and not v.is_finite() for v in x.ravel())
-
-
-def _dot(a: Values, b: Values) -> Any:
-    total: Any = ZERO
-    for x, y in zip(a, b, strict=True):
-        total = total + x * y
-    return total

@@ -94,7 +94,7 @@ def radius(value: Any) -> float:
 
 
 ACCURATE_BITS = 70
-"""Relative accuracy from which a bound of the radius within a factor of 4 is as good as the radius: no rule here
+"""Relative accuracy from which a bound of the radius within a factor of 4 is as good as the radius: no rule
 asks about radii below 2^-68 of a value. The bound is ten times as fast."""
 
 EXACT_BITS = 4096
@@ -111,7 +111,8 @@ def measured(values: Values) -> tuple[Values, Values]:
     flat = values.ravel().tolist()
     centers = np.array([float(v) for v in flat], dtype=np.float64)
     bits = [EXACT_BITS if v is ZERO else min(v.rel_accuracy_bits(), EXACT_BITS) for v in flat]
-    radii = np.ldexp(np.abs(centers), [-b if b > 0 else 0 for b in bits])  # Arb: below 2^-bits of the midpoint
+    exponents = np.array([-b if b > 0 else 0 for b in bits], dtype=np.int32)
+    radii = np.ldexp(np.abs(centers), exponents)  # Arb: the radius is below 2^-bits of the midpoint
     if min(bits, default=EXACT_BITS) < ACCURATE_BITS or not np.isfinite(centers).all():
         for i, b in enumerate(bits):
             if b < ACCURATE_BITS or not np.isfinite(centers[i]):

@@ -9,7 +9,7 @@ import numpy as np
 from flint import arb
 
 from reference_engine.arithmetic import Values
-from reference_engine.arithmetic.elements import hull, plain, same
+from reference_engine.arithmetic.elements import ZERO, hull, plain, same
 
 
 class _Midpoint:
@@ -89,3 +89,34 @@ def mixed(values: Values, groups: Values) -> Values:
             members = values[place][groups[place] == group]
             found[place] |= any(not same(m, members[0]) for m in members)
     return found
+
+
+def picked(
+    x: Values, key: Values, how: str, spread: Values | None, *, resolved: bool
+) -> tuple[Values, Values]:
+    """Values moved along the last axis as sorting ``key`` would, tied places with the hull of what each could
+    get unless ties are ``resolved``; and for each row, whether values that differ were tied.
+    """
+    order, found = ordered(key, spread)
+    places = np.arange(key.shape[-1])
+    groups = np.broadcast_to(places, key.shape) if resolved else found
+    if how.endswith("max"):
+        order = first_on_top(order, found)
+        groups = np.where(groups == groups[..., -1:], groups, places)  # what is below the top gets nothing
+    match how:
+        case "gather_sorted" | "gather_max":
+            slots = np.take_along_axis(x, order, axis=-1)
+        case "scatter_max":
+            slots = np.full(key.shape, ZERO, dtype=object)
+            slots[..., -1] = x
+        case _:
+            slots = x
+    whole, differ = merged(slots, groups), mixed(slots, groups)
+    match how:
+        case "gather_max":
+            return whole[..., -1], differ
+        case "gather_sorted":
+            return whole, differ
+    out = np.empty(key.shape, dtype=object)
+    np.put_along_axis(out, order, whole, axis=-1)
+    return out, differ

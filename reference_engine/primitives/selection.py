@@ -113,7 +113,7 @@ def _choice(name: str, *, slope: bool, documentation: str) -> None:
 
 def zero_like(x: Tensor) -> Tensor:
     """A structural zero of the same shape."""
-    from reference_engine.differentiate import zeros  # noqa: PLC0415 - the sweep needs the table first
+    from reference_engine.pullback import zeros  # noqa: PLC0415 - the sweep needs the table first
 
     return zeros(TensorType(x.shape), x.builder)
 

@@ -108,7 +108,6 @@ PAIRS = [
     ("a dropped softmax term", "softmax", "softmax", softmax_rule(correct=True), softmax_rule(correct=False)),
     ("last write wins", "take", "take", take_rule(correct=True), take_rule(correct=False)),
     ("a saturated gradient zeroed", "tanh", "tanh", tanh_rule(correct=True), tanh_rule(correct=False)),
-    ("a float32 round trip", "sine", "sin", sine_rule(lambda g: g), sine_rule(lambda g: g.float().double())),
 ]  # fmt: skip
 
 
@@ -143,16 +142,17 @@ def test_planted_fault_is_wrong(
 
 
 def test_poor_arithmetic_is_imprecise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The right formula with 300 units of rounding in it fails as imprecise: its error shrinks with the
-    precision.
-    """
-
-    def backward(c: Any, x: Any) -> Any:
-        noise = torch.sin(1e6 * x) * 300 * torch.finfo(x.dtype).eps
-        return c * torch.cos(x) * (1 + noise)
-
-    monkeypatch.setitem(OPERATIONS, "sin", planted(torch.sin, backward))
+    """The right formula with some digits lost on the way fails as imprecise."""
+    monkeypatch.setitem(OPERATIONS, "sin", planted(torch.sin, lambda c, x: c * (torch.cos(x) + 300 - 300)))
     assert {Verdict.IMPRECISE} == {f.verdict for f in findings(tmp_path, "sine")}
+
+
+def test_float32_round_trip_is_imprecise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of a cast does not shrink with the precision, but the formula is the right one."""
+    monkeypatch.setitem(OPERATIONS, "sin", sine_rule(lambda g: g.float().double()))
+    (found,) = findings(tmp_path, "sine")
+    assert found.verdict is Verdict.IMPRECISE
+    assert found.formula.startswith("formula equal here to")
 
 
 def test_poor_arithmetic_around_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

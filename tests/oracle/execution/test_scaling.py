@@ -1,4 +1,6 @@
-"""An error that is rounding is called imprecise, one of a formula wrong, whatever luck a single run has."""
+"""Where a formula cannot be read: an error that is rounding is called imprecise, another one wrong, whatever
+luck a single run has.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,13 @@ import torch
 
 import oracle
 from oracle.judge.verdict import Verdict
+from oracle.lift.derivative import not_lifted
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the question to the scaling of the error."""
+    monkeypatch.setattr("oracle.formula.check.lift_derivative", lambda *_: not_lifted("a kernel"))
 
 
 def identity(spoil: Any) -> Any:

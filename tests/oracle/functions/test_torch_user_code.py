@@ -311,6 +311,17 @@ def test_faulty_code_is_wrong(name: str) -> None:
     assert Verdict.WRONG in verdicts, str(result)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+def test_confident_logits(dtype: Any) -> None:
+    """Where the target is met, sigmoid(x) - t has few digits in any kernel: that is rounding, no finding."""
+    x = torch.tensor([3.0, 9.0, 14.0, -3.0, -9.0, -14.0], dtype=dtype)
+    labels = (x > 0).to(dtype)
+    result = oracle.check(
+        lambda x: F.binary_cross_entropy_with_logits(x, labels), x, routes=["torch.autograd"]
+    )
+    assert {f.verdict for f in result.findings} == {Verdict.AGREE}, str(result)
+
+
 def test_smooth_beside_labels() -> None:
     """A loss jumps in its labels; its gradient in everything else is judged all the same."""
     labels = torch.tensor([1.0, -1, -1, 1, 1, -1]).double()

@@ -1,0 +1,1 @@
+"""Wrong or imprecise, proved: a framework's own derivative, read as a Program, beside the reference's."""
