@@ -134,9 +134,8 @@ def _print_operators(rows: Sequence[Row]) -> None:
         print(f"{title}: {len(chosen)}")
         print(f"  median  ours {1e3 * mine:.2f} ms, again {1e3 * statistics.median(again):.2f} ms, "
               f"gradcheck {1e3 * other:.2f} ms, ratio {mine / other:.2f}")  # fmt: skip
-        print(
-            f"  mean    ours {1e3 * statistics.mean(ours):.2f} ms, gradcheck {1e3 * statistics.mean(theirs):.2f} ms"
-        )
+        means = [1e3 * statistics.mean(seconds) for seconds in (ours, theirs)]
+        print(f"  mean    ours {means[0]:.2f} ms, gradcheck {means[1]:.2f} ms")
         print(f"  ratio of each sample: median {statistics.median(ratios):.2f}, "
               f"nine tenths below {ratios[9 * len(ratios) // 10]:.2f}")  # fmt: skip
     for reason in sorted({r.excluded for r in rows} - {""}):

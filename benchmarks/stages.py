@@ -7,13 +7,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from oracle.execution import judging
 from oracle.functions import examination
 from oracle.functions.examination import Examination
 from oracle.functions.torch_function import TorchFunction
-from reference_engine import certify, differentiate, trace
+from reference_engine import apply, certify, differentiate
 
 FURTHER = "beside the main part, reported apart"
 
@@ -45,7 +45,7 @@ class Stopwatch:
         self._last = 0.0
         self._replaced: list[tuple[Any, str, Any]] = []
 
-    def __enter__(self) -> Stopwatch:
+    def __enter__(self) -> Self:
         for owner, name, label in STAGES:
             original = getattr(owner, name)
             self._replaced.append((owner, name, original))
@@ -94,7 +94,7 @@ class Stopwatch:
 
 def forget_programs() -> None:
     """Empty every cache that is keyed by a Program or by types."""
-    for module in (differentiate, trace):
+    for module in (differentiate, apply):
         for cached in vars(module).values():
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()

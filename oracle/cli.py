@@ -105,6 +105,30 @@ def ops(name: str | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--framework", "-f", "frameworks", multiple=True, metavar="NAME", help="Ask only this one. Repeatable."
+)
+@click.option("--operation", "operations", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
+@click.option(
+    "--output",
+    "-o",
+    "form",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="Of the table.",
+)
+def conventions(frameworks: tuple[str, ...], operations: tuple[str, ...], form: str) -> None:
+    """Show what each framework answers at kinks and poles, beside all slopes that are valid."""
+    from oracle import commands  # noqa: PLC0415
+
+    try:
+        click.echo(commands.conventions(frameworks, operations, form), nl=False)
+    except commands.Refusal as refusal:
+        refuse(str(refusal))
+
+
+@main.command()
 @click.argument("what", type=click.Choice(["case", "run"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of case files or of run files."""

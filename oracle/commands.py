@@ -118,6 +118,32 @@ def operations(name: str | None, *, as_json: bool) -> str:
     return json.dumps([row.as_dict() for row in rows], indent=1) if as_json else support.as_text(rows)
 
 
+def conventions(names: tuple[str, ...], operations: tuple[str, ...], form: str) -> str:
+    """The table of conventions, ``markdown`` or ``json``. Refusal for a framework or operation that is not
+    there.
+    """
+    from oracle.conventions import POINTS, as_markdown, as_plain, survey  # noqa: PLC0415
+    from oracle.frameworks.registry import available  # noqa: PLC0415
+    from reference_engine.operations import lookup  # noqa: PLC0415
+    from reference_engine.program import ProgramError  # noqa: PLC0415
+
+    frameworks, missing = available(names or None)
+    if names and missing:
+        raise Refusal("; ".join(f"{name}: {why}" for name, why in missing.items()))
+    try:
+        wanted = {lookup(name).name for name in operations}
+    except ProgramError as error:
+        raise Refusal(str(error)) from error
+    points = [point for point in POINTS if not wanted or point.operation in wanted]
+    if smooth := sorted(wanted - {point.operation for point in points}):
+        msg = f"no point of the table is about {', '.join(smooth)}"
+        raise Refusal(msg)
+    rows, versions = survey(frameworks, points), {f.name: f.version for f in frameworks}
+    if form == "json":
+        return json.dumps(as_plain(rows, versions), indent=1) + "\n"
+    return as_markdown(rows, versions)
+
+
 def schema(what: str) -> str:
     """The JSON Schema of ``case`` or ``run`` files as text."""
     from oracle.cases.schema import case_schema  # noqa: PLC0415

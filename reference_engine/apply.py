@@ -3,28 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from reference_engine.arguments import as_tensor, constant, default_layout, join_arguments, split_arguments
+from reference_engine.arguments import (
+    as_tensor,
+    constant,
+    default_layout,
+    join_arguments,
+    layout_of,
+    node_arguments,
+    split_arguments,
+)
 from reference_engine.builder import CURRENT, Builder, Tensor, building
 from reference_engine.operations import OPERATIONS, Composite, Primitive, lookup
-from reference_engine.program import Attr, FrozenArray, Kind, TensorType
+from reference_engine.program import Attr, FrozenArray, Kind, Node, TensorType
+
+
+@dataclass(frozen=True)
+class Unfolded:
+    """A composite as primitives: the operands come first among the nodes. ``single`` tells a result from a
+    tuple of one.
+    """
+
+    nodes: tuple[Node, ...]
+    results: tuple[int, ...]
+    single: bool
+
+    @property
+    def types(self) -> tuple[TensorType, ...]:
+        """Type of each result."""
+        return tuple(self.nodes[i].type for i in self.results)
 
 
 @lru_cache(maxsize=4096)
-def _composite_types(
+def unfolded(
     operation: Composite,
     types: tuple[TensorType, ...],
     layout: tuple[int, ...],
     attrs: tuple[tuple[str, Attr], ...],
-) -> tuple[TensorType, ...]:
+) -> Unfolded:
+    """The composite for operands of these types, of which nothing else is known."""
     scratch = Builder(surface=False)
     with building(scratch):
         operands = [scratch.input(f"x{i}", t) for i, t in enumerate(types)]
         result = operation.prototype(**join_arguments(operation, operands, layout, dict(attrs)))
     results = result if isinstance(result, tuple) else (result,)
-    return tuple(r.type for r in results)
+    return Unfolded(tuple(scratch.nodes), tuple(r.index for r in results), not isinstance(result, tuple))
+
+
+def unfold(operation: Composite, node: Node, operands: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """The results of a composite node of a surface Program in the builder of its operands, unfolded once for
+    their types, again only where a composite may see more than the types: a constant, or one operand twice.
+    """
+    builder = CURRENT.get()
+    indices = [t.index for t in operands]
+    known = any(builder.nodes[i].op in {"constant", "broadcast_to", "convert"} for i in indices)
+    if known or len(set(indices)) < len(indices):
+        return apply(operation.name, **node_arguments(node, operands))  # type: ignore[no-any-return]
+    attrs = tuple(item for item in node.attrs if item[0] != "layout")
+    found = unfolded(operation, tuple(t.type for t in operands), layout_of(operation, node, operands), attrs)
+    made = list(indices)
+    for inner in found.nodes[len(indices) :]:
+        before = tuple([made[i] for i in inner.inputs])
+        made.append(builder.put(inner.op, before, inner.type, inner.attrs, inner.output))
+    results = tuple(Tensor(builder, made[i]) for i in found.results)
+    return results[0] if found.single else results
 
 
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -43,7 +88,7 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
         return _apply_core(builder, operation, operands, attrs)
     types = tuple(t.type for t in operands)
     if isinstance(operation, Composite):
-        outputs = _composite_types(operation, types, layout, tuple(sorted(attrs.items())))
+        outputs = unfolded(operation, types, layout, tuple(sorted(attrs.items()))).types
     else:
         outputs = (operation.infer(types, attrs),)
     if layout != default_layout(operation):

@@ -150,17 +150,22 @@ def default_layout(operation: Operation) -> tuple[int, ...]:
     return tuple(1 for p in operation.parameters if p.slot)
 
 
+def layout_of(operation: Operation, node: Node, operands: Sequence[Any]) -> tuple[int, ...]:
+    """The layout of a node's operands."""
+    written: tuple[int, ...] | None = node.attr("layout")
+    if written is not None:
+        return written
+    layout = default_layout(operation)
+    spare = len(operands) - sum(layout)
+    if spare:  # a lowered node keeps no layout; its one list takes the rest
+        slots = [p.slot for p in operation.parameters if p.slot]
+        layout = tuple(n + spare if slot == "many" else n for n, slot in zip(layout, slots, strict=True))
+    return layout
+
+
 def node_arguments(node: Node, operands: Sequence[Any]) -> dict[str, Any]:
     """The arguments of a node's call by parameter name, for operands of any kind (tensors of a framework
     too).
     """
     operation = lookup(node.op)
-    attrs = node.attributes
-    layout = attrs.pop("layout", default_layout(operation))
-    spare = len(operands) - sum(layout)
-    if spare and "layout" not in dict(
-        node.attrs
-    ):  # a lowered node keeps no layout; its one list takes the rest
-        slots = [p.slot for p in operation.parameters if p.slot]
-        layout = tuple(n + spare if slot == "many" else n for n, slot in zip(layout, slots, strict=True))
-    return join_arguments(operation, operands, layout, attrs)
+    return join_arguments(operation, operands, layout_of(operation, node, operands), node.attributes)

@@ -41,14 +41,25 @@ class Builder:
     ) -> Tensor:
         """Append a node, or return the equal one that is already there."""
         items = tuple(sorted(attrs.items())) if attrs else ()
-        before = tuple(inputs)
+        return Tensor(self, self.put(op, tuple(inputs), type_, items, output, name))
+
+    def put(
+        self,
+        op: str,
+        before: tuple[int, ...],
+        type_: TensorType,
+        items: tuple[tuple[str, Attr], ...],
+        output: int = 0,
+        name: str | None = None,
+    ) -> int:
+        """As :meth:`add`, with attributes in the order of their names; the node's place."""
         if not self.surface and op != "input":
             key = _key(op, before, type_, items, output, self.origin)
             index = self._known.setdefault(key, len(self.nodes))
             if index < len(self.nodes):
-                return Tensor(self, index)
+                return index
         self.nodes.append(Node(op, before, type_, items, output, name, self.line, self.origin))
-        return Tensor(self, len(self.nodes) - 1)
+        return len(self.nodes) - 1
 
     def adopt(self, program: Program) -> list[Tensor]:
         """Start with all nodes of a lowered Program, in their places. The builder must be empty."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from reference_engine.operations import Primitive, lookup
+from reference_engine.apply import apply, unfold
+from reference_engine.arguments import node_arguments
+from reference_engine.builder import Builder, Tensor, building
+from reference_engine.operations import Composite, lookup
 from reference_engine.program import Program, ProgramError, TensorType
 from reference_engine.pullback import accumulate, backward, tangent_of, zeros
-from reference_engine.trace import Builder, Tensor, apply, building, node_arguments
 
 COTANGENT, TANGENT, DIRECTION, GRADIENT = "ct.", "t.", "d.", "grad."
 """Prefixes of the names of what a derivative Program takes and gives, before an output's or input's name."""
@@ -40,13 +42,14 @@ def lower(program: Program) -> Program:
             key = (node.op, node.inputs, node.attrs)
             if key not in done:
                 operation = lookup(node.op)
-                if isinstance(operation, Primitive) and operation.internal:
-                    made = builder.add(
-                        node.op, [tensors[i].index for i in node.inputs], node.type, node.attributes
-                    )
-                    done[key] = made
+                operands = [tensors[i] for i in node.inputs]
+                if isinstance(operation, Composite):
+                    done[key] = unfold(operation, node, operands)
+                elif operation.internal:
+                    places = [t.index for t in operands]
+                    done[key] = builder.add(node.op, places, node.type, node.attributes)
                 else:
-                    done[key] = apply(node.op, **node_arguments(node, [tensors[i] for i in node.inputs]))
+                    done[key] = apply(node.op, **node_arguments(node, operands))
             made_by = done[key]
             tensors.append(made_by[node.output] if isinstance(made_by, tuple) else made_by)
     return builder.finish(

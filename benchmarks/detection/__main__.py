@@ -44,15 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _work(spaces[0], options.into, quick=options.quick)
     started = time.perf_counter()
     trials, reached = _all(spaces, quick=options.quick)
-    controls = [t for t in trials if t.kind == "control"]
-    planted = [t for t in trials if t.kind != "control"]
-    text = document(planted, controls, reached, time.perf_counter() - started)
+    text = document(trials, reached, time.perf_counter() - started)
     print(text)
     if options.write:
         before, _, rest = options.write.read_text().partition(BEGIN)
         options.write.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
-    missed = [t for t in table.judged(planted) if not (t.found and t.right_verdict)]
-    return int(bool(missed) or any(t.found for t in controls))
+    return int(bool(table.missed(trials)) or any(t.found for t in trials if t.kind == "control"))
 
 
 def _all(spaces: Sequence[str], *, quick: bool) -> tuple[list[Trial], list[Reach]]:
@@ -101,10 +98,11 @@ def _tell(trial: Trial) -> None:
     )
 
 
-def document(
-    planted: Sequence[Trial], controls: Sequence[Trial], reached: Sequence[Reach], seconds: float
-) -> str:
+def document(trials: Sequence[Trial], reached: Sequence[Reach], seconds: float) -> str:
     """All tables, with what they were made by."""
+    planted = [t for t in trials if t.kind not in {"control", "known"}]
+    controls = [t for t in trials if t.kind == "control"]
+    known = [f"- {t.name} ({t.space}): {t.verdict}" for t in trials if t.kind == "known"]
     versions = ", ".join(f"{p} {version(p)}" for p in PACKAGES)
     alarms = [
         f"- {t.name} ({t.space}): {d}" for t in controls if t.answers.get(OURS) and t.found for d in t.details
@@ -119,6 +117,7 @@ def document(
         "Where ours could have seen the smallest fault": table.reach(reached),
         "Right derivatives called faulty": table.alarms(controls),
         "False alarms of ours": "\n".join(alarms) or "None.",
+        "Known findings among the controls": "\n".join(known) or "None.",
         "Which controls were called faulty": table.which_alarms(controls),
     }
     body = "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items())

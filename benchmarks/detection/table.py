@@ -20,6 +20,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 
 HEAD = tuple(f"{OURS} ({space})" if tool == OURS else tool for space, tool in COLUMNS)
 
+ALMOST = 1 - 1e-9
+"""Sizes are powers of ten, which have roundings of their own."""
+
 REQUIRED = 0.99
 """Part of the judged faults that is to be found, with the right verdict."""
 
@@ -105,10 +108,13 @@ def which_alarms(trials: Sequence[Trial]) -> str:
 
 def judged(trials: Iterable[Trial]) -> list[Trial]:
     """Faults that ours has to find: of a size that counts, and three times above the power where they are."""
-    return [
-        t for t in trials
-        if OURS in t.answers and t.size >= SMALLEST[t.dtype] * (1 - 1e-9) and t.power < t.size / MARGIN
-    ]  # fmt: skip
+    asked = [t for t in trials if OURS in t.answers and t.dtype in SMALLEST]
+    return [t for t in asked if t.size >= SMALLEST[t.dtype] * ALMOST and t.power < t.size / MARGIN]
+
+
+def missed(trials: Iterable[Trial]) -> list[Trial]:
+    """Judged faults that ours did not find, or gave another name."""
+    return [t for t in judged(trials) if not (t.found and t.right_verdict)]
 
 
 def quality(trials: Sequence[Trial]) -> str:
@@ -127,7 +133,7 @@ def quality(trials: Sequence[Trial]) -> str:
 
 def misses(trials: Sequence[Trial]) -> str:
     """Every judged fault that ours missed or named wrongly."""
-    own = [t for t in judged(trials) if not (t.found and t.right_verdict)]
+    own = missed(trials)
     rows = [(t.name, t.space, f"{t.size:.1e}", f"{t.power:.1e}", t.verdict or "-") for t in own]
     return markdown(("fault", "framework", "size", "power", "verdict"), rows) if own else "None."
 

@@ -43,7 +43,7 @@ def _lstm(_: Any, x: Any, w: Any, u: Any) -> Any:
 
 
 def _whole(g: np.random.Generator) -> list[Any]:
-    return [np.round(g.uniform(0, 3, size=(1, 2, 10, 10)))]
+    return [np.round(g.uniform(0, 3, size=(1, 1, 8, 8)))]
 
 
 CONTROLS: tuple[Control, ...] = (

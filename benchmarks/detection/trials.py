@@ -27,6 +27,9 @@ from benchmarks.detection.tools import TOOLS, Answer, Question, answer
 
 OURS = "oracle"
 
+MOST = {"torch": 8, "jax": 1, "hips": 16}
+"""Faults of one kind, dtype, size and number of elements: each function costs JAX seconds of compilation."""
+
 SIZED = frozenset({"factor 1 + d", "one element", "sign of one element"})
 """Kinds whose relative size is known at every element that they touch."""
 
@@ -76,7 +79,7 @@ def _first_few(planted: Iterable[Planted], most: int) -> Iterator[Planted]:
 
 
 def chosen_faults(name: str, *, quick: bool) -> Iterator[Planted]:
-    """The faults put before the tools of one framework. Each function costs JAX seconds of compilation."""
+    """The faults put before the tools of one framework."""
     dtypes = ("float64",) if name == "hips" else tuple(FACTORS)
     mine = (f for f in faults() if name in f.spaces and f.dtype in dtypes)
     if quick:
@@ -84,7 +87,7 @@ def chosen_faults(name: str, *, quick: bool) -> Iterator[Planted]:
         small = (f for f in small if name != "jax" or f.dtype == "float64")
         yield from _first_few(small, 1)
     else:
-        yield from _first_few(mine, 2 if name == "jax" else 16)
+        yield from _first_few(mine, MOST[name])
 
 
 def chosen_controls(name: str, *, quick: bool) -> Iterator[tuple[Control, str]]:
@@ -179,7 +182,8 @@ def try_control(control: Control, dtype: str, name: str, seed: int = 0) -> Trial
     question = Question(function, given, elements, forward_mode="right rule" not in control.name)
     asked = [t for t in TOOLS if t.space == name and dtype != "bfloat16"]
     answers = {t.name: answer(t, question) for t in asked}
-    trial = Trial("control", f"{control.name}, {dtype}", name, dtype, elements, answers)
+    kind = "known" if control.known == name else "control"
+    trial = Trial(kind, f"{control.name}, {dtype}", name, dtype, elements, answers)
     if name == "hips":
         return trial
     started = time.perf_counter()

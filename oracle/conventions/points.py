@@ -29,13 +29,15 @@ KINDS: Mapping[str, Kind] = {"f": "real", "i": "int", "b": "bool"}
 class Point:
     """An expression and where to look at it; ``fixed`` names inputs that are not differentiated.
 
-    ``operation`` is the one in question. Numbers are float64, or bool where they are written so.
+    ``operation`` is the one in question. Numbers are float64, or bool where they are written so. ``curved``
+    describes the set of valid slopes where it has no corners.
     """
 
     operation: str
     expression: str
     numbers: Mapping[str, Numbers]
     fixed: tuple[str, ...] = ()
+    curved: str = ""
 
     @cached_property
     def inputs(self) -> dict[str, Array]:
@@ -73,6 +75,16 @@ def _two(operation: str, expression: str, *places: tuple[float, float]) -> list[
 def _of(operation: str, expression: str, *fixed: str, **numbers: Numbers) -> list[Point]:
     return [Point(operation, expression, numbers, fixed)]
 
+
+def _round(curved: str, operation: str, expression: str, **numbers: Numbers) -> Point:
+    """A point whose valid slopes are a set with a curved boundary."""
+    return Point(operation, expression, numbers, curved=curved)
+
+
+BALL = "norm(g) <= 1"
+PAIR = "(g, -g) with norm(g) <= 1"
+DUAL = "norm(g, ord=3/2) <= 1"
+PROJECTIONS = "symmetric, trace 1, eigenvalues >= 0"
 
 ACTIVATIONS = (
     *_along("relu", 0.0),
@@ -160,7 +172,7 @@ ELEMENTWISE = (
     *_along("acosh", 1.0),
     *_along("atanh", -1.0, 1.0),
     *_two("atan2", "atan2(x1, x2)", (0.0, 0.0), (0.0, -2.0)),
-    *_two("hypot", "hypot(x1, x2)", (0.0, 0.0)),
+    _round(BALL, "hypot", "hypot(x1, x2)", x1=0.0, x2=0.0),
 )
 
 SPECIAL = (
@@ -197,16 +209,18 @@ REDUCTIONS = (
     *_of("cumprod", "cumprod(x, axis=0)[2]", x=[0.0, 0.0, 2.0]),
     *_of("var", "var(x)", x=[1.5, 1.5]),
     *_of("std", "std(x)", x=[1.5, 1.5]),
-    *_of("norm", "norm(x)", x=[0.0, 0.0]),
+    _round(BALL, "norm", "norm(x)", x=[0.0, 0.0]),
     *_of("norm", "norm(x) ** 2", x=[0.0, 0.0]),
-    *_of("norm", "norm(x1 - x2)", x1=[1.0, 2.0], x2=[1.0, 2.0]),
+    _round(PAIR, "norm", "norm(x1 - x2)", x1=[1.0, 2.0], x2=[1.0, 2.0]),
     *_of("norm", "norm(x, ord=1)", x=[0.0, 2.0]),
     *_of("norm", "norm(x, ord=inf)", x=[1.0, -1.0]),
     *_of("norm", "norm(x, ord=inf)", x=[0.0, 0.0]),
-    *_of("norm", "norm(x, ord=3)", x=[0.0, 0.0]),
+    _round(DUAL, "norm", "norm(x, ord=3)", x=[0.0, 0.0]),
     *_of("normalize", "normalize(x, axis=0, eps=0.5)[0]", x=[0.0, 0.0]),
     *_of("normalize", "normalize(x, axis=0, eps=5)[0]", x=[3.0, 4.0]),
-    *_of("cosine_similarity", "cosine_similarity(x1, x2, axis=0, eps=0.5)", "x2", x1=[0.0, 0.0], x2=[3.0, 4.0]),
+    *_of(
+        "cosine_similarity", "cosine_similarity(x1, x2, axis=0, eps=0.5)", "x2", x1=[0.0, 0.0], x2=[3.0, 4.0]
+    ),
     *_of("cosine_similarity", "cosine_similarity(x1, x2, axis=0, eps=5)", "x2", x1=[3.0, 4.0], x2=[6.0, 8.0]),
     *_of("logsumexp", "logsumexp(x)", x=[-INF, 0.0]),
     *_of("logsumexp", "logsumexp(x)", x=[-INF, -INF]),
@@ -246,16 +260,22 @@ LINEAR_ALGEBRA = (
     *_of("slogdet", "slogdet(x)[1]", x=[[1.0, 2.0], [2.0, 4.0]]),
     *_of("inv", "inv(x)[0, 0]", x=[[1.0, 2.0], [2.0, 4.0]]),
     *_of("solve", "solve(x, b)[0]", "b", x=[[1.0, 2.0], [2.0, 4.0]], b=[1.0, 1.0]),
-    *_of("solve_triangular", "solve_triangular(x, b, upper=False)[1]", "b", x=[[1.0, 0.0], [2.0, 0.0]], b=[1.0, 1.0]),
+    *_of(
+        "solve_triangular",
+        "solve_triangular(x, b, upper=False)[1]",
+        "b",
+        x=[[1.0, 0.0], [2.0, 0.0]],
+        b=[1.0, 1.0],
+    ),
     *_of("cholesky", "cholesky(x)[1, 1]", x=[[1.0, 2.0], [2.0, 4.0]]),
-    *_of("eigvalsh", "eigvalsh(x)[0]", x=[[2.0, 0.0], [0.0, 2.0]]),
+    _round(PROJECTIONS, "eigvalsh", "eigvalsh(x)[0]", x=[[2.0, 0.0], [0.0, 2.0]]),
     *_of("eigvalsh", "sum(eigvalsh(x))", x=[[2.0, 0.0], [0.0, 2.0]]),
-    *_of("eigh", "eigh(x)[0][0]", x=[[2.0, 0.0], [0.0, 2.0]]),
+    _round(PROJECTIONS, "eigh", "eigh(x)[0][0]", x=[[2.0, 0.0], [0.0, 2.0]]),
     *_of("eigh", "eigh(x)[1][0, 0]", x=[[2.0, 0.0], [0.0, 2.0]]),
-    *_of("svdvals", "svdvals(x)[0]", x=[[2.0, 0.0], [0.0, 2.0]]),
+    _round(PROJECTIONS, "svdvals", "svdvals(x)[0]", x=[[2.0, 0.0], [0.0, 2.0]]),
     *_of("svdvals", "svdvals(x)[1]", x=[[2.0, 0.0], [0.0, 0.0]]),
     *_of("svdvals", "sum(svdvals(x))", x=[[2.0, 0.0], [0.0, 0.0]]),
-    *_of("svd", "svd(x)[1][0]", x=[[2.0, 0.0], [0.0, 2.0]]),
+    _round(PROJECTIONS, "svd", "svd(x)[1][0]", x=[[2.0, 0.0], [0.0, 2.0]]),
     *_of("svd", "svd(x)[0][0, 0]", x=[[2.0, 0.0], [0.0, 2.0]]),
     *_of("qr", "qr(x)[1][1, 1]", x=[[1.0, 2.0], [2.0, 4.0]]),
 )

@@ -76,7 +76,9 @@ def valid_slopes(certificate: Certificate, inputs: Arrays, wrt: tuple[str, ...])
     corners: set[tuple[float, ...]] = set()
     idle = 0
     for _ in range(MOST_DIRECTIONS):
-        draw = {n: generator.uniform(0.5, 1.5, s) * generator.choice([-1.0, 1.0], s) for n, s in shapes.items()}
+        draw = {
+            n: generator.uniform(0.5, 1.5, s) * generator.choice([-1.0, 1.0], s) for n, s in shapes.items()
+        }
         before = len(corners)
         for sign in (1.0, -1.0):
             found = _corner(certificate, inputs, {n: np.asarray(sign * d) for n, d in draw.items()}, wrt)
@@ -150,6 +152,8 @@ def _difference(
             moved[name][place] = plain(moved[name][place]) + sign * step
             values = evaluate(program, moved, Balls(active=dependents(program, wrt), resolve_ties=True))
             value = values[program.outputs[0]]
-            sides.append(plain(np.asarray(value).reshape(-1)[0]) if value.dtype == object else arb(int(value)))
+            sides.append(
+                plain(np.asarray(value).reshape(-1)[0]) if value.dtype == object else arb(int(value))
+            )
         difference = (sides[0] - sides[1]) / (2 * step)
         return float(difference.mid()) if difference.is_finite() else float("nan")

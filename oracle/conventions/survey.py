@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from oracle.conventions.points import POINTS, Point
-from oracle.conventions.slopes import Kind, Slopes, central_differences, valid_slopes
+from oracle.conventions.slopes import Slopes, central_differences, valid_slopes
 from oracle.execution.judging import Subject, Truth, in_gauge, judge_routes
 from oracle.execution.points import Bench, set_up
 from oracle.frameworks.protocol import Framework, NotOfferedError, UnsupportedOperationError
@@ -19,6 +21,9 @@ from oracle.judge.verdict import Verdict
 from reference_engine.precision import FLOAT64
 
 Array = npt.NDArray[np.float64]
+
+Mode = Literal["reverse", "forward"]
+MODES: tuple[Mode, ...] = ("reverse", "forward")
 
 SEED = 0
 """Of the random tangents of forward mode; the cotangent is 1."""
@@ -39,41 +44,73 @@ class Reply:
 
 @dataclass(frozen=True)
 class Row:
-    """One point of the table. ``replies`` are by framework, reverse mode first."""
+    """One point of the table. ``replies`` are by framework, reverse mode first.
+
+    ``valid`` are the slopes in all inputs together; where there are none, those in each input with the others
+    held, as the judge has it.
+    """
 
     point: Point
-    valid: Slopes
+    valid: tuple[tuple[tuple[str, ...], Slopes], ...]
     differences: Mapping[str, Array]
     replies: Mapping[str, tuple[Reply, ...]]
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether any slope is valid, in any input."""
+        return any(len(slopes.corners) > 0 for _, slopes in self.valid)
 
-def survey(frameworks: Sequence[Framework], points: Sequence[Point] = POINTS) -> Iterator[Row]:
-    """The rows of ``points``, in their order."""
+
+def survey(
+    frameworks: Sequence[Framework], points: Sequence[Point] = POINTS, *, modes: Sequence[Mode] = MODES
+) -> Iterator[Row]:
+    """The rows of ``points``, in their order; ``modes`` are those that frameworks are asked for."""
     for point in points:
         where = set_up(
             point.program, point.inputs, point.wrt, FLOAT64, 1, {"out": np.asarray(1.0)}, [SEED],
-            {name: "contiguous" for name in point.inputs},
+            dict.fromkeys(point.inputs, "contiguous"),
         )  # fmt: skip
         truth = Truth(where, SEED)
-        inputs = where.inputs(forward=False)
         yield Row(
             point,
-            valid_slopes(truth.certificate(forward=False), inputs, point.wrt),
+            _valid(truth),
             central_differences(point.program, point.inputs, point.wrt),
-            {f.name: _replies(f, truth) for f in frameworks},
+            {f.name: _replies(f, truth, modes) for f in frameworks},
         )
 
 
-def _replies(framework: Framework, truth: Truth) -> tuple[Reply, ...]:
-    """By the main reverse route, and by the main forward one."""
+def _valid(truth: Truth) -> tuple[tuple[tuple[str, ...], Slopes], ...]:
+    """By the inputs that move."""
+    wrt = truth.bench.point.wrt
+    together = _slopes(truth)
+    if len(together.corners) or len(wrt) == 1:
+        return ((wrt, together),)
+    return tuple(((name,), _slopes(truth.alone(name))) for name in wrt)
+
+
+def _slopes(truth: Truth) -> Slopes:
     where = truth.bench
+    return valid_slopes(truth.certificate(forward=False), where.inputs(forward=False), where.point.wrt)
+
+
+def _replies(framework: Framework, truth: Truth, modes: Sequence[Mode]) -> tuple[Reply, ...]:
+    """By one route of each mode."""
+    where = truth.bench
+    routes = tuple(r for r in map(partial(route_of, framework), modes) if r is not None)
     missing = {n.op for _, n in where.program} - framework.operations() - {"input", "constant"}
     if missing:
-        return (Reply(framework.routes[0], None, Verdict.UNSUPPORTED, f"no {', '.join(sorted(missing))}"),)
+        return (Reply(routes[0], None, Verdict.UNSUPPORTED, f"no {', '.join(sorted(missing))}"),)
     truth = in_gauge(truth, framework)
-    return tuple(
-        _reply(framework, truth, route) for route in (framework.routes[0], *framework.forward_routes[:1])
-    )
+    return tuple(_reply(framework, truth, route) for route in routes)
+
+
+def route_of(framework: Framework, mode: Mode) -> str | None:
+    """The route that stands for a mode: the last, which is the compiled one where there are two, since what
+    is compiled as a whole answers several times sooner.
+    """
+    forward = mode == "forward"
+    routes = [r for r in framework.routes if (r in framework.forward_routes) == forward]
+    return routes[-1] if routes else None
 
 
 def _reply(framework: Framework, truth: Truth, route: str) -> Reply:
@@ -102,7 +139,8 @@ _SEVERITY = (
 
 
 def _reverse(framework: Framework, where: Bench, route: str) -> dict[str, Array]:
-    return dict(framework.derivative(route, where.program, where.point).derivatives)
+    found = framework.derivative(route, where.program, where.point).derivatives
+    return {name: found[name] for name in where.point.wrt}
 
 
 def _forward(framework: Framework, where: Bench, route: str) -> dict[str, Array]:
@@ -118,6 +156,3 @@ def _forward(framework: Framework, where: Bench, route: str) -> dict[str, Array]
             (tangent,) = framework.derivative(route, where.program, point).derivatives.values()
             out[name][place] = float(tangent)
     return out
-
-
-__all__ = ["Kind", "Reply", "Row", "survey"]

@@ -15,6 +15,7 @@ from oracle.execution.known import unmet, with_expectations
 from oracle.execution.points import bench
 from oracle.execution.record import CaseResult
 from oracle.execution.stage import NOWHERE, Stage, entering
+from oracle.execution.suspicion import with_suspicion
 from oracle.execution.voices import add_voices, finite_difference_findings
 from oracle.frameworks.protocol import Framework, NotOfferedError
 from oracle.frameworks.registry import available
@@ -41,7 +42,8 @@ def examine(case: Case, settings: Settings) -> CaseResult:
             found = [
                 f for framework in frameworks for f in _examine_framework(case, settings, truth, framework)
             ]
-            findings += add_voices(found, [f.routes[0] for f in frameworks])
+            heard = add_voices(found, [f.routes[0] for f in frameworks])
+            findings += with_suspicion(heard, frameworks, truth)
     findings += [f for framework in frameworks for f in _contracts(case, settings, framework)]
     entering(NOWHERE)
     noted = with_culprits(with_expectations(findings, case), case, frameworks, settings.seed)

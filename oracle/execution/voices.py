@@ -76,11 +76,7 @@ def finite_difference_findings(subject: Subject, where: Bench, certificate: Cert
 
 
 def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[Finding]:
-    """The findings, each failing one with what the others say of the same argument.
-
-    Where all frameworks agree with each other and with finite differences of their own forward against the
-    reference, it is the reference that is suspect.
-    """
+    """The findings, each failing one with what the others say of the same argument."""
     out = []
     for finding in findings:
         if finding.verdict not in FAILING:
@@ -96,14 +92,13 @@ def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[
             (f"{FINITE_DIFFERENCES} ({f.framework})", _voice(f, finding)) for f in findings
             if f.route == FINITE_DIFFERENCES and f.dtype == finding.dtype
         )  # fmt: skip
-        verdict = finding.verdict
-        if verdict is Verdict.WRONG and _all_against(finding, others, steps):
-            verdict = Verdict.ORACLE_SUSPECT
-        out.append(replace(finding, voices=voices + steps, verdict=verdict))
+        out.append(replace(finding, voices=voices + steps))
     return out
 
 
 def _voice(other: Finding, finding: Finding) -> str:
+    if other.route == FINITE_DIFFERENCES and other.verdict is Verdict.UNDECIDED:
+        return "say otherwise than the reference"
     if other.verdict not in FAILING:
         return "agrees with the reference" if other.verdict is Verdict.AGREE else other.verdict.value
     return "agrees with it" if _alike(other, finding) else other.verdict.value
@@ -113,13 +108,3 @@ def _alike(one: Finding, other: Finding) -> bool:
     if one.observed is None or other.observed is None or one.index != other.index:
         return False
     return abs(one.observed - other.observed) <= ALIKE * max(abs(one.observed), abs(other.observed))
-
-
-def _all_against(finding: Finding, others: Sequence[Finding], steps: Sequence[tuple[str, str]]) -> bool:
-    same = [f for f in others if f.route != FINITE_DIFFERENCES]
-    return (
-        bool(same)
-        and all(f.verdict is Verdict.WRONG and _alike(f, finding) for f in same)
-        and bool(steps)
-        and all(said != "agrees with the reference" for _, said in steps)
-    )

@@ -29,6 +29,10 @@ from reference_engine.program import Program
 
 Array = npt.NDArray[np.float64]
 
+ENOUGH = 1 / 3
+"""Part of a format's digits to which two formulas must be proved one before they count as equal. Fewer are left
+where literals are amplified; a float32 literal in a float64 function leaves 22 of 53."""
+
 
 class Outcome(StrEnum):
     """What a formula check says."""
@@ -100,10 +104,10 @@ class FormulaCheck:
             return DIFFERS
         if any(each.apart.any() for _, each in found):
             return _unknown("formula not lifted: what was read is not what ran")
-        equal = [each for _, each in found if each.together[asked].all()]
-        if not equal:
+        meeting = [each for _, each in found if each.together[asked].all()]
+        bits = min((float(each.bits[asked].min(initial=BITS[0])) for each in meeting), default=0.0)
+        if bits < self.precision.bits * ENOUGH:
             return _unknown("formula undecided: its enclosure is too wide")
-        bits = min(float(each.bits[asked].min(initial=BITS[0])) for each in equal)
         return Formula(Outcome.EQUAL, f"formula equal here to {int(bits)} bits")
 
     @cached_property

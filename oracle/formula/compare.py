@@ -45,8 +45,8 @@ class Comparison:
 
     @property
     def together(self) -> Mask:
-        """Where whatever is between the formulas is within rounding."""
-        return np.isfinite(self.most) & (self.most <= self.allowed)
+        """Where the enclosures meet, but for what rounding explains."""
+        return np.isfinite(self.most) & (self.least <= self.allowed)
 
     @property
     def bits(self) -> Numbers:

@@ -54,7 +54,7 @@ def _kl(input: Any, target: Any, log_target: bool) -> Any:
 
 
 def _gaussian(input: Any, target: Any, var: Any, eps: float, reduction: str, full: bool) -> Any:
-    v = jnp.maximum(var, eps)
+    v = var + jax.lax.stop_gradient(jnp.maximum(var, eps) - var)  # as torch: the limit has slope 1 throughout
     loss = 0.5 * (jnp.log(v) + jnp.square(input - target) / v)
     return _reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 

@@ -170,6 +170,11 @@ def _function(route: str, program: Program, dtype: str, wrt: tuple[str, ...]) ->
     return compiled
 
 
+def forget_compiled() -> None:
+    """Compile every Program anew: an operation of the adapter is another one than before."""
+    _function.cache_clear()
+
+
 def reading(route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
     """What ``read`` makes of a route, given as a function of arrays that is not compiled."""
     forward = route == "jax.jvp"

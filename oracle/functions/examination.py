@@ -13,6 +13,7 @@ import numpy as np
 from oracle.execution.judging import Subject, Truth, blank, in_gauge, judge_routes
 from oracle.execution.points import Bench, set_up
 from oracle.execution.stage import NOWHERE, Stage, entering
+from oracle.execution.suspicion import with_suspicion
 from oracle.execution.voices import add_voices, finite_difference_findings
 from oracle.frameworks.protocol import Array
 from oracle.functions.adjoint import Heard, adjoint_findings
@@ -46,6 +47,8 @@ class Examination:
         self.started = time.perf_counter()
         self.findings: list[Finding] = []
         self.benches: dict[int, Bench] = {}
+        self.truths: dict[int, Truth] = {}
+        self.written = False
 
     def certified(
         self,
@@ -61,6 +64,7 @@ class Examination:
         """Every route held to the certified derivative of ``program``, ``written`` by a person or lifted."""
         function, findings = self.function, self.findings
         heard = Heard(function)
+        self.written = written
         subject = replace(self.subject, framework=cast("FunctionSubject", heard))
         main_seconds = 0.0
         for level in range(1, order + 1):
@@ -77,6 +81,7 @@ class Examination:
             truth = Truth(where, self.seed)
             if written:  # a lifted program has the signs of the recorded vectors already
                 truth = in_gauge(truth, function)
+            self.truths[level] = truth
             for finding in judge_routes(subject, truth, wanted, asked_by_name=chosen is not None):
                 findings.append(finding)
                 if finding.route == function.routes[0]:
@@ -152,7 +157,7 @@ class Examination:
         """All that was found, with what others say of failures and whom to blame for them."""
         function = self.function
         entering(Stage(function.name, function.version, CULPRIT))
-        told = add_voices(self._found(), function.routes[:1])
+        told = self._suspected(add_voices(self._found(), function.routes[:1]))
         told = with_culprits(told, function, self.benches)
         entering(NOWHERE)
         paths = {s.name: s.path for s in function.slots}
@@ -163,6 +168,18 @@ class Examination:
             seconds=main_seconds,
             further_seconds=time.perf_counter() - self.started - main_seconds,
         )
+
+    def _suspected(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings, of which some may be our own fault: on values and derivatives of each order."""
+        told = list(findings)
+        for level, truth in self.truths.items():
+            places = [k for k, f in enumerate(told) if f.order == level]
+            looked_into = with_suspicion(
+                [told[k] for k in places], [self.function], truth, written=self.written
+            )
+            for k, finding in zip(places, looked_into, strict=True):
+                told[k] = finding
+        return told
 
     def broken_off(self, last: Finding) -> Result:
         """What was found before the check ended early, as ``last`` says."""

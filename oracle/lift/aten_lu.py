@@ -25,9 +25,13 @@ def permutation(pivots: Any, rows: int) -> np.ndarray:
 @lowers("linalg_lu_factor_ex")
 def _lu_factor(call: Call) -> Any:
     """L below the diagonal and U on and above it, by elimination in the recorded order of rows."""
-    a = call["A"]
-    lower, upper = _lu(a, permutation(call.results[1], a.shape[-2]))
-    return [_packed(lower, upper, a.shape), None, None]
+    return [packed_lu(call["A"], call.results[1]), None, None]
+
+
+def packed_lu(a: Tensor, pivots: Any) -> Tensor:
+    """Both factors in one matrix, with the rows in the order that the pivots put them."""
+    lower, upper = _lu(a, permutation(pivots, a.shape[-2]))
+    return _packed(lower, upper, a.shape)
 
 
 def _packed(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
-from oracle.lift.aten import Call
+from oracle.lift.aten import Call, lookup
+from oracle.lift.aten_backward import KEPT
 from oracle.lift.complex_numbers import Complex, Symbol
 from oracle.lift.derivative import LiftedDerivative, not_lifted
 from oracle.lift.torch_arguments import bound, tensors_in
@@ -49,6 +50,7 @@ class DerivativeRecorder(Recorder):
         super().__init__(builder, captured, None)
         self.looking_through = True
         self._lost: dict[int, tuple[Any, str]] = {}
+        self._writing = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -61,7 +63,11 @@ class DerivativeRecorder(Recorder):
             cell = self.memory.cell(tensor)
             if is_inexact(tensor) and cell is not None and self.memory.active(cell.read(tensor)):
                 self.refuse("Tensor.item in a backward pass", "")
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        self._writing += 1
+        try:
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        finally:
+            self._writing -= 1
 
     def symbol(self, tensor: Any, *, raw: bool = False) -> Symbol:
         """What a tensor stands for; what has no formula is named where it is read."""
@@ -70,7 +76,9 @@ class DerivativeRecorder(Recorder):
         return super().symbol(tensor, raw=raw)
 
     def left(self, tensor: Any, how: str) -> None:
-        """Refuse numbers that leave torch."""
+        """Refuse numbers that leave torch; lowerings may read what they like."""
+        if self._writing:
+            return
         cell = self.memory.cell(tensor)
         if cell is not None and is_inexact(tensor) and self.memory.active(cell.read(tensor)):
             self.refuse(f"Tensor.{how}", "")
@@ -79,9 +87,15 @@ class DerivativeRecorder(Recorder):
         self, call: Call, written: Sequence[Any], before: Mapping[int, Symbol], *, tracked: bool
     ) -> None:
         super()._record(call, written, before, tracked=tracked)
-        for tensor in call.results:
+        keep = lookup(call.func, KEPT)
+        complex_ = any(t.is_complex() for t in tensors_in(call.raw))
+        kept = [None] * len(call.results) if keep is None or complex_ else keep(call)
+        for tensor, symbol in zip(call.results, kept, strict=True):
             if torch.is_tensor(tensor) and is_inexact(tensor) and self.memory.cell(tensor) is None:
-                self._lost[address(tensor)] = (tensor, name_of(call.func))
+                if symbol is None:
+                    self._lost[address(tensor)] = (tensor, name_of(call.func))
+                else:
+                    self.memory.bind(tensor, symbol, tracked=tracked)
 
 
 class _Recording:

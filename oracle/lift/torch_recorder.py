@@ -20,7 +20,7 @@ from oracle.lift.complex_numbers import Symbol, each_part
 from oracle.lift.program import Unsupported
 from oracle.lift.torch_arguments import bound, is_view, moves_only, tensors_in, written_by
 from oracle.lift.torch_boundary import OF_CUSTOM_OPERATION, watched
-from oracle.lift.torch_internals import address, is_inexact, line_in
+from oracle.lift.torch_internals import address, called, is_inexact, line_in
 from oracle.lift.torch_lowering import ESCAPED, fitting, lowered
 from oracle.lift.torch_memory import Memory, constant_of, tensors_of
 from reference_engine.program import ProgramError
@@ -85,7 +85,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         # A view shares its cell with tensors that are tracked: what stops there is decided when it is read.
         view = is_view(func)
         symbols = {id(t): self.symbol(t, raw=view) for t in tensors_in(given)} if active else {}
-        result = func(*args, **(kwargs or {}))
+        result = called(func, args, kwargs or {})
         if not active:
             for tensor in tensors_in({"result": result}):
                 if not tensor.requires_grad:

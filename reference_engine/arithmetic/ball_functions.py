@@ -111,10 +111,9 @@ def apart(a: Values, b: Values, where: Values) -> Values:
 def truncated(x: Values) -> tuple[Values, Values]:
     """The integer parts of the lower and upper bounds."""
     balls = [plain(v) for v in x.ravel()]
-    low, high = (
-        [_truncated(b) for b in side] for side in ([b.lower() for b in balls], [b.upper() for b in balls])
-    )
-    return np.array(low, dtype=np.int64).reshape(x.shape), np.array(high, dtype=np.int64).reshape(x.shape)
+    low = np.array([_truncated(b.lower()) for b in balls], dtype=np.int64)
+    high = np.array([_truncated(b.upper()) for b in balls], dtype=np.int64)
+    return low.reshape(x.shape), high.reshape(x.shape)
 
 
 def _truncated(x: arb) -> int:

@@ -165,18 +165,15 @@ class Perturbed:
         if count <= 1:
             return np.asarray(terms.sum(axis=-1))
         order = self.generator.permuted(np.broadcast_to(np.arange(count), (self.samples, count)), axis=1)
-        index = order.reshape((self.samples,) + (1,) * (terms.ndim - 2) + (count,))
-        with np.errstate(all="ignore"):
-            partial = np.cumsum(
-                np.take_along_axis(terms, np.broadcast_to(index, terms.shape), axis=-1), axis=-1
-            )
-            raw = partial[..., -1]
-            noise = np.einsum(
-                "...k,...k->...", self._uniform(partial[..., 1:].shape), np.abs(partial[..., 1:])
-            )
-            out = raw + self._adding * noise
-            if self._adding < self.unit:
-                out = out + self.unit * self._uniform(out.shape) * np.abs(partial).max(axis=-1)
+        rows = terms.reshape(self.samples, -1, count)
+        own, row = np.arange(self.samples)[:, None, None], np.arange(rows.shape[1])[:, None]
+        partial = np.cumsum(rows[own, row, order[:, None]], axis=-1).reshape(terms.shape)
+        raw, later = partial[..., -1], np.abs(partial[..., 1:])
+        out = raw + self._adding * np.einsum("...k,...k->...", self._uniform(later.shape), later)
+        if self._adding < self.unit:
+            out = out + self.unit * self._uniform(out.shape) * np.abs(partial).max(axis=-1)
+        if not (terms[0] == terms[-1]).any():
+            return np.asarray(out)
         clean = (terms == terms[:1]).all(axis=(0, -1))
         if clean.any():
             exact = clean & self._sums_exactly(terms[0], clean)
@@ -242,9 +239,9 @@ class Perturbed:
     def _dots(self, left: Values, right: Values) -> Values:
         """Sums of products over the last axis, each product and partial sum rounded."""
         raw = left * right
-        clean = (raw == raw[:1]).all(axis=(0, -1))
         products = raw + raw * self._uniform(raw.shape) * self._adding
-        if clean.any():
+        if (raw[0] == raw[-1]).any():
+            clean = (raw == raw[:1]).all(axis=(0, -1))
             exact = clean & self._products_exact(raw[0], clean)
             products = np.where(exact[..., None], raw, products)
         return self._partial_sums(products)
@@ -266,10 +263,11 @@ class Perturbed:
             out[:, places] = terms
             return out
         order = np.argsort(places, kind="stable")
-        for place, members in zip(
-            np.unique(places), np.split(order, np.cumsum(counts[counts > 0])[:-1]), strict=True
-        ):
-            out[:, place] = self._partial_sums(terms[:, members])
+        ends = np.cumsum(counts)
+        for count in np.unique(counts[counts > 0]).tolist():
+            alike = np.flatnonzero(counts == count)
+            members = order[(ends[alike] - count)[:, None] + np.arange(count)]
+            out[:, alike] = self._partial_sums(terms[:, members])
         return out
 
     def extremum(self, x: Values) -> Values:

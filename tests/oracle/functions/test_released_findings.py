@@ -169,6 +169,26 @@ FAULTS = [
         "torch.autograd", {"gradient of x": IMPRECISE},
     ),
     Released(
+        "ldexp with negative whole numbers differentiates a power of whole numbers, which is 0",
+        lambda x: torch.ldexp(x, torch.tensor([-1, 2])), [t([1.5, 2.5])],
+        "torch.autograd", {"gradient of x": WRONG},
+    ),
+    Released(
+        "the slope of asin on its cut is that of the other side",
+        lambda x: torch.asin(torch.complex(x, torch.zeros_like(x))).imag, [t([0.5, 2.0])],
+        "torch.autograd", {"gradient of x": WRONG},
+    ),
+    Released(
+        "the slope of asinh on its cut is that of the other side",
+        lambda x: torch.asinh(torch.complex(-torch.zeros_like(x), x)).real, [t([0.5, 2.0])],
+        "torch.autograd", {"gradient of x": WRONG},
+    ),
+    Released(
+        "where of complex and real numbers has no backward",
+        lambda z: torch.where(z.real > 0, z.sin(), z.real), [t([1.0 + 0.5j, -1.0 + 2.0j], torch.complex128)],
+        "torch.autograd", {"gradient": ERROR},
+    ),
+    Released(
         "jax cholesky without symmetrization has a gradient in the triangle that it does not read",
         lambda x: jax.lax.linalg.cholesky(x, symmetrize_input=False), [j(SYMMETRIC)],
         "jax.vjp", {"gradient of x": WRONG},

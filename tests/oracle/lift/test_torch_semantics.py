@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.utils.checkpoint
 
+import oracle
 from oracle.lift.torch_lift import lift_torch
 from tests.oracle.lift.torch_comparison import check, check_value, gradients, tensor, torch_gradients
 
@@ -286,3 +287,11 @@ def test_compiled_function_is_lifted_as_written() -> None:
     lifted = check(torch.compile(lambda x: torch.sin(x) * x, backend="eager"), tensor(3))
     assert lifted.program is not None
     assert "sin" in {n.op for n in lifted.program.nodes}
+
+
+def test_zero_tensor_without_memory() -> None:
+    """A forward rule that multiplies a tangent known to be zero runs under the recorder; in torch alone it
+    ends the process.
+    """
+    result = oracle.check(lambda x: torch.ldexp(x, torch.tensor([-1, 2])), tensor(2, grad=False))
+    assert {f.route for f in result.failures} >= {"torch.autograd", "torch.func.jvp"}

@@ -1,0 +1,1 @@
+"""Faults planted on purpose, on the machine at hand, to show that they are caught: ``oracle selftest``."""
