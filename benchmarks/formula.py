@@ -3,8 +3,8 @@
 Hand-written derivative rules, each with a fault planted in it: in its formula (a factor, a sign, a dropped
 term, a wrong constant, a missing factor of the chain rule) or in its arithmetic only (a round trip through a
 coarser format, a difference that cancels, a mean of squares, sums that lose what they add). Right is to say
-``differs`` of the first and ``equal`` of the second. Options: ``--count N`` points of each rule (3 by default),
-``--only WORD`` takes rules whose name holds WORD, ``--each`` prints every answer that is not right.
+``differs`` of the first and ``equal`` of the second. Options: ``--count N`` points of each rule (3 by
+default), ``--only WORD`` takes rules whose name holds WORD, ``--each`` prints every answer that is not right.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rules of ``jax.custom_vjp`` and ``jax.custom_jvp`` with a fault in the formula or a loss in the arithmetic."""
+"""Rules of ``jax.custom_vjp`` and ``jax.custom_jvp`` with a fault in the formula or a loss of digits."""
 
 from __future__ import annotations
 

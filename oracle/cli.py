@@ -129,6 +129,20 @@ def conventions(frameworks: tuple[str, ...], operations: tuple[str, ...], form: 
 
 
 @main.command()
+@click.option(
+    "--framework", "-f", "frameworks", multiple=True, metavar="NAME", help="Plant only in this. Repeatable."
+)
+def selftest(frameworks: tuple[str, ...]) -> None:
+    """Plant faults in the frameworks' rules and in the oracle's own, and show that they are caught."""
+    from oracle import commands  # noqa: PLC0415
+
+    try:
+        sys.exit(commands.selftest(frameworks))
+    except commands.Refusal as refusal:
+        refuse(str(refusal))
+
+
+@main.command()
 @click.argument("what", type=click.Choice(["case", "run"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of case files or of run files."""

@@ -15,6 +15,7 @@ from oracle.execution.execute import Plan, execute
 from oracle.execution.interrupt import stop_on_signals
 from oracle.execution.keyword import KeywordError
 from oracle.execution.plan import DEFAULT_MEMORY, DEFAULT_TIMEOUT, Settings
+from oracle.recorded.cases import recording
 from oracle.report.destination import OutputError, open_writers
 from oracle.report.writer import Writer
 
@@ -69,7 +70,7 @@ def report(plan: Plan, outputs: tuple[str, ...], *, verbose: bool = False, quiet
     with ExitStack() as stack:
         writers = stack.enter_context(open_writers(outputs, verbose=verbose, quiet=quiet))
         should_stop = stack.enter_context(stop_on_signals())
-        return _tell(execute(plan, should_stop), writers)
+        return _tell(recording(execute(plan, should_stop), plan), writers)
 
 
 def _tell(events: Iterator[Event], writers: list[Writer]) -> int:
@@ -142,6 +143,23 @@ def conventions(names: tuple[str, ...], operations: tuple[str, ...], form: str) 
     if form == "json":
         return json.dumps(as_plain(rows, versions), indent=1) + "\n"
     return as_markdown(rows, versions)
+
+
+def selftest(names: tuple[str, ...]) -> int:
+    """Plant faults, write a line on each, and return the exit status: 1 if one was missed, or cried where
+    there was none. Refusal if there is no framework to plant them in.
+    """
+    from oracle.frameworks.registry import available  # noqa: PLC0415
+    from oracle.report.destination import screen  # noqa: PLC0415
+    from oracle.selftest.run import selftest as plant_all  # noqa: PLC0415
+    from oracle.selftest.trial import PLANTED_IN  # noqa: PLC0415
+
+    frameworks, missing = available(names or PLANTED_IN)
+    strange = {f.name: f"no faults are planted there, only in {' and '.join(PLANTED_IN)}"
+               for f in frameworks if f.name not in PLANTED_IN}  # fmt: skip
+    if strange or not frameworks or (names and missing):
+        raise Refusal("; ".join(f"{name}: {why}" for name, why in (missing | strange).items()))
+    return plant_all(frameworks, screen(verbose=False))
 
 
 def schema(what: str) -> str:

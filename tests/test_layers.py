@@ -56,6 +56,8 @@ def test_frameworks_are_imported_at_the_edge() -> None:
         "oracle/lift/",
         "oracle/functions/torch_",
         "oracle/functions/jax_",
+        "oracle/selftest/torch_",
+        "oracle/selftest/jax_",
     )
     outside = [i for i in imports("oracle") if i[1].partition(".")[0] in FRAMEWORKS]
     assert [i for i in outside if not i[0].startswith(edge)] == []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from oracle.conventions.survey import Row
-from oracle.conventions.wording import alike, differences_text, mark, place_text, reply_text, valid_text
+from oracle.conventions.wording import differences_text, mark, place_text, reply_text, valid_text
 
 INTRODUCTION = """\
 # Conventions at kinks
@@ -19,11 +19,11 @@ are installed.
   subdifferential). A single number means that the function is differentiable there after all. Where there
   is none, the function has a *jump*, its slope is *unbounded*, or it is *undefined* nearby; then each input
   is looked at with the others held. At the end of a domain only the inside counts.
-- **frameworks**: reverse mode; `forward:` follows where forward mode differs. **Bold** is a finding:
+- **frameworks**: reverse mode, as `torch.autograd` and `jax.vjp` give it; other routes follow by name where
+  they answer something else (`torch.func.jvp` and `jax.jvp` are forward mode). **Bold** is a finding:
   outside of the valid slopes, or NaN or infinity where there are some. Where no slope is valid nothing is a
   finding, and infinity, NaN, 0 and an exception are all listed. A framework without a function of that name
-  has it written in its other operations;
-  *not there* is what has no such operation here.
+  has it written in its other operations; *not there* means that its adapter has no such operation.
 - **central difference**: the limit of (f(x + h) - f(x - h)) / 2h in each element, in exact arithmetic. At a
   kink it is the mean of both sides; at a pole it may exist too; it is *undefined* where one side has no
   value.
@@ -74,11 +74,10 @@ def cells(row: Row, frameworks: Sequence[str]) -> list[str]:
 
 
 def _answers(row: Row, framework: str) -> str:
-    """Reverse mode, and forward mode where it says something else."""
+    """The main route, and by its name each other one that says something else."""
     first, *others = row.replies[framework]
-    different = [o for o in others if not alike(first, o) or first.verdict is not o.verdict]
-    shown = [reply_text(row, first), *(f"forward: {reply_text(row, o)}" for o in different)]
-    return shown[0] if len(set(shown)) == 1 or shown[1:] == [f"forward: {shown[0]}"] else "; ".join(shown)
+    said = reply_text(row, first)
+    return "; ".join([said, *(f"{o.route}: {t}" for o in others if (t := reply_text(row, o)) != said)])
 
 
 def _line(columns: Sequence[str]) -> str:

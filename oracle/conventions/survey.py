@@ -1,13 +1,11 @@
-"""The rows of the table: at each point what is valid, and what every framework answers by reverse and forward
-mode.
+"""The rows of the table: at each point what is valid, and what every framework answers by each of its
+routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +20,13 @@ from reference_engine.precision import FLOAT64
 
 Array = npt.NDArray[np.float64]
 
-Mode = Literal["reverse", "forward"]
-MODES: tuple[Mode, ...] = ("reverse", "forward")
-
 SEED = 0
 """Of the random tangents of forward mode; the cotangent is 1."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What one framework says at one point by one mode.
+    """What one framework says at one point by one route.
 
     ``slopes`` are by input name, None where it raised or has no such derivative; ``note`` then says why.
     """
@@ -44,7 +39,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Row:
-    """One point of the table. ``replies`` are by framework, reverse mode first.
+    """One point of the table. ``replies`` are by framework, its main route first.
 
     ``valid`` are the slopes in all inputs together; where there are none, those in each input with the others
     held, as the judge has it.
@@ -62,9 +57,12 @@ class Row:
 
 
 def survey(
-    frameworks: Sequence[Framework], points: Sequence[Point] = POINTS, *, modes: Sequence[Mode] = MODES
+    frameworks: Sequence[Framework],
+    points: Sequence[Point] = POINTS,
+    *,
+    routes: Collection[str] | None = None,
 ) -> Iterator[Row]:
-    """The rows of ``points``, in their order; ``modes`` are those that frameworks are asked for."""
+    """The rows of ``points``, in their order, by the named ``routes`` or by all of first order."""
     for point in points:
         where = set_up(
             point.program, point.inputs, point.wrt, FLOAT64, 1, {"out": np.asarray(1.0)}, [SEED],
@@ -75,7 +73,7 @@ def survey(
             point,
             _valid(truth),
             central_differences(point.program, point.inputs, point.wrt),
-            {f.name: _replies(f, truth, modes) for f in frameworks},
+            {f.name: _replies(f, truth, routes) for f in frameworks},
         )
 
 
@@ -93,24 +91,16 @@ def _slopes(truth: Truth) -> Slopes:
     return valid_slopes(truth.certificate(forward=False), where.inputs(forward=False), where.point.wrt)
 
 
-def _replies(framework: Framework, truth: Truth, modes: Sequence[Mode]) -> tuple[Reply, ...]:
-    """By one route of each mode."""
+def _replies(framework: Framework, truth: Truth, routes: Collection[str] | None) -> tuple[Reply, ...]:
+    """By every route that is asked."""
     where = truth.bench
-    routes = tuple(r for r in map(partial(route_of, framework), modes) if r is not None)
+    asked = [r for r in framework.routes if routes is None or r in routes]
     missing = {n.op for _, n in where.program} - framework.operations() - {"input", "constant"}
     if missing:
-        return (Reply(routes[0], None, Verdict.UNSUPPORTED, f"no {', '.join(sorted(missing))}"),)
+        absent = f"no {', '.join(sorted(missing))}"
+        return tuple(Reply(route, None, Verdict.UNSUPPORTED, absent) for route in asked)
     truth = in_gauge(truth, framework)
-    return tuple(_reply(framework, truth, route) for route in routes)
-
-
-def route_of(framework: Framework, mode: Mode) -> str | None:
-    """The route that stands for a mode: the last, which is the compiled one where there are two, since what
-    is compiled as a whole answers several times sooner.
-    """
-    forward = mode == "forward"
-    routes = [r for r in framework.routes if (r in framework.forward_routes) == forward]
-    return routes[-1] if routes else None
+    return tuple(_reply(framework, truth, route) for route in asked)
 
 
 def _reply(framework: Framework, truth: Truth, route: str) -> Reply:

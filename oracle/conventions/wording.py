@@ -18,6 +18,9 @@ Array = npt.NDArray[np.float64]
 SAME = 1e-6
 """Two frameworks answer alike when their slopes differ by no more than this part."""
 
+NOTHING = 1e-12
+"""Rounding of numbers of the size of 1: what is smaller is written as 0."""
+
 NO_ANSWER = frozenset({Verdict.UNSUPPORTED, Verdict.NOT_OFFERED})
 
 
@@ -38,7 +41,9 @@ def number_text(value: bool | float) -> str:
     """
     if isinstance(value, bool):
         return str(value).lower()
-    return "NaN" if math.isnan(value) else f"{value + 0.0:.4g}"
+    if math.isnan(value):
+        return "NaN"
+    return "0" if abs(value) < NOTHING else f"{value:.4g}"
 
 
 def _nested(array: npt.NDArray[np.generic]) -> str:
@@ -139,7 +144,7 @@ def alike(one: Reply, other: Reply) -> bool:
 
 
 def mark(row: Row) -> str:
-    """``!`` where an answer is a finding, ``≠`` where frameworks answer differently by reverse mode."""
+    """``!`` where an answer is a finding, ``≠`` where frameworks answer differently by their main routes."""
     found = any(is_finding(row, reply) for replies in row.replies.values() for reply in replies)
     main = [replies[0] for replies in row.replies.values() if replies[0].verdict not in NO_ANSWER]
     differ = any(not alike(main[0], other) for other in main[1:])

@@ -48,8 +48,29 @@ class LoadProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A finding that was recorded: the ID by which it is replayed, and its script as a person types its path;
+    empty if there is none.
+    """
+
+    id: str
+    script: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What of a run was recorded, by the IDs of findings, and a sentence if something could not be."""
+
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """All results of one invocation, with its environment. The strict flags add verdicts that fail it."""
+    """All results of one invocation, with its environment. The strict flags add verdicts that fail it.
+
+    ``recorded`` says which failures can be replayed here; it is no part of the record itself.
+    """
 
     environment: Mapping[str, str]
     results: tuple[CaseResult, ...]
@@ -61,6 +82,7 @@ class Run:
     seed: int = 0
     strict: bool = False
     strict_conventions: bool = False
+    recorded: Recorded = field(default_factory=Recorded, compare=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -30,8 +30,8 @@ from reference_engine.program import Program
 Array = npt.NDArray[np.float64]
 
 ENOUGH = 1 / 3
-"""Part of a format's digits to which two formulas must be proved one before they count as equal. Fewer are left
-where literals are amplified; a float32 literal in a float64 function leaves 22 of 53."""
+"""Part of a format's digits to which two formulas must be proved one before they count as equal. Fewer are
+left where literals are amplified; a float32 literal in a float64 function leaves 22 of 53."""
 
 
 class Outcome(StrEnum):

@@ -1,9 +1,9 @@
 """What a formula means, whatever format it runs in: casts are the identity, and a literal is a ball.
 
 A program that computes 2/sqrt(pi) writes 1.1283791670955126, which is not that number. In a derivative that
-was read from a framework such a number stands for everything within some units in the last place of the format
-that holds it: a float32 in a float64 function is one that fits float32. A number that the reference holds too,
-a short one (1/2, 3, 1.75) and a whole one stand for themselves.
+was read from a framework such a number stands for everything within some units in the last place of the
+format that holds it; what fits float32 is held in float32, also in a float64 function. A number that the
+reference holds too, a short one (1/2, 3, 1.75) and a whole one stand for themselves.
 """
 
 from __future__ import annotations

@@ -128,10 +128,13 @@ def assert_gradients(
     """Raise GradientError if a derivative of ``fn`` at ``inputs`` is wrong; options are :func:`check`'s.
 
     NotCertified if nothing is wrong but nothing could be held to a reference, unless ``allow_uncertified``.
+    Failures are recorded, for ``oracle replay``.
     """
     result = check(fn, *inputs, **options)
     if result.failures:
-        raise GradientError(result) from result.cause
+        from oracle.functions.keeping import recorded  # noqa: PLC0415 - only for what fails
+
+        raise GradientError(recorded(result, fn, inputs, options)) from result.cause
     if not result.judged and not allow_uncertified:
         raise NotCertified(result)
 

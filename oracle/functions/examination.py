@@ -196,7 +196,11 @@ class Examination:
     def _as_result(self, findings: Sequence[Finding]) -> Result:
         by_path = tuple(self._by_path(f) for f in findings)
         return Result(
-            self.function.label, by_path, seed=self.seed, seconds=time.perf_counter() - self.started
+            self.function.label,
+            by_path,
+            seed=self.seed,
+            seconds=time.perf_counter() - self.started,
+            points={order: where.point for order, where in self.benches.items()},
         )
 
     def _waived(self, finding: Finding) -> Finding:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from oracle.execution.record import CaseResult, Run
+from oracle.execution.record import CaseResult, Recorded, Run
+from oracle.frameworks.protocol import Point
 from oracle.judge.verdict import FAILING, UNJUDGED, Finding, Verdict
 from reference_engine.program import Program
 
@@ -43,7 +45,8 @@ class Result:
 
     ``program`` is what it was held to, None if there was none. ``notes`` are sentences for a person.
     ``seconds`` is the time of lift, reference, judge and main route; ``further_seconds`` that of the other
-    routes, finite differences and contract checks. ``cause`` is what the function itself raised.
+    routes, finite differences and contract checks. ``cause`` is what the function itself raised. ``points``
+    are where its derivatives were asked, by order; ``recorded`` says which failures can be replayed.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Result:
     seconds: float = 0.0
     further_seconds: float = 0.0
     cause: BaseException | None = None
+    points: Mapping[int, Point] = field(default_factory=dict, repr=False, compare=False)
+    recorded: Recorded = field(default_factory=Recorded, repr=False, compare=False)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -102,4 +107,4 @@ class Result:
     def as_run(self) -> Run:
         """The result as the record of a run of one case, for writers."""
         case = CaseResult(self.name, "", self.findings, self.seconds + self.further_seconds)
-        return Run(environment={}, results=(case,), seconds=case.seconds, seed=self.seed)
+        return Run(environment={}, results=(case,), seconds=case.seconds, seed=self.seed, recorded=self.recorded)

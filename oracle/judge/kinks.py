@@ -155,7 +155,8 @@ def _beside(
     moved = dict(inputs)
     for n in wrt:
         x = np.asarray(inputs[n], dtype=float)
-        size = np.where(x == 0, float(np.abs(x).max(initial=0.0)) or 1.0, np.abs(x))
+        sizes = np.where(np.isfinite(x), np.abs(x), 0.0)  # an infinite input stays where it is
+        size = np.where(sizes == 0, float(sizes.max(initial=0.0)) or 1.0, sizes)
         moved[n] = x + BESIDE * size * generator.uniform(0.5, 1.0, x.shape)
     return certify(certificate.program, moved, wrt, certificate.subject, seed)
 

@@ -112,6 +112,8 @@ def locate(
         if idle:
             direction = generator.uniform(0.5, 1.5, size) * generator.choice([-1.0, 1.0], size)
         found = _both_sides(direction, limit)
+        if len(found) == 2:
+            found += _both_sides(_turned(direction, *found, residual), limit)
         best = float((limits @ residual).max())
         reach = max((float(g @ residual) for g in found), default=-np.inf)
         rows += found
@@ -196,6 +198,13 @@ def _nearest(vector: Vector, limits: Vector) -> Vector:
 
 def _both_sides(direction: Vector, limit: Callable[[Vector], Vector | None]) -> list[Vector]:
     return [g for g in (limit(direction), limit(-direction)) if g is not None]
+
+
+def _turned(direction: Vector, there: Vector, back: Vector, residual: Vector) -> Vector:
+    """The direction, turned in the elements whose limits move against the residual along it: with a negative
+    cotangent a convex kink is a concave one, and the corner sought lies on its other side.
+    """
+    return np.where((there - back) * residual < 0, -direction, direction)
 
 
 def _feasible(vector: Vector, limits: Vector, slack: Vector) -> bool:

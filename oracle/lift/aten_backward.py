@@ -5,6 +5,7 @@ Most others are reduced by torch's own decompositions, or are pullbacks of a for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ KEPT: dict[str, Lowering] = {}
 lowering knows, by name."""
 
 
-def keeps(*names: str) -> Any:
+def keeps(*names: str) -> Callable[[Lowering], Lowering]:
     """Decorator: the function says what the forwards of these names keep."""
 
     def wrap(function: Lowering) -> Lowering:

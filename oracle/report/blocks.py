@@ -12,9 +12,21 @@ from oracle.execution.record import CaseResult, Run
 from oracle.judge.verdict import Finding
 from oracle.report.layout import flow, with_right
 from oracle.report.tally import LOUDEST_FIRST
-from oracle.report.words import bits, number, place, reproduction, route_words, subject, verdict_words
+from oracle.report.words import (
+    bits,
+    known_as,
+    number,
+    place,
+    reproduction,
+    route_words,
+    subject,
+    verdict_words,
+)
 
 INDENT = "    "
+OR = "     |     "
+"""Between two commands, of which each does."""
+
 ALSO_NAMED = 3
 """So many other places of the same fault are named; the rest is counted."""
 
@@ -56,7 +68,7 @@ def failure_block(
         Text.assemble(("x ", "bold red"), (worst.case, "bold"), f" [{subject(worst)}]"),
         Text.assemble(f"{place(worst)}: ", (verdict_words(worst), "bold red")),
     ]
-    lines = with_right(head, Text(f"id {worst.id}", "dim"), width)
+    lines = with_right(head, Text(f"id {known_as(worst, run)}", "dim"), width)
     for pieces in (
         _numbers(worst),
         _digits(worst),
@@ -64,7 +76,8 @@ def failure_block(
         _also(group, verbose=verbose),
     ):
         lines += flow(pieces, width, INDENT)
-    lines += flow([Text(reproduction(worst, result.path, run), "cyan")], width, INDENT)
+    commands = [Text(command, "cyan") for command in reproduction(worst, result.path, run)]
+    lines += flow(commands, width, INDENT, gap=OR)
     return lines
 
 

@@ -46,7 +46,7 @@ def open_writers(
             page = (
                 Page(_open(path, output, stack), FILE_WIDTH, verbose=verbose)
                 if path
-                else _screen(verbose=verbose)
+                else screen(verbose=verbose)
             )
             writers.append(make_writer(format_, page))
         yield writers
@@ -59,7 +59,7 @@ def _open(path: str, output: str, stack: ExitStack) -> TextIO:
         raise OutputError(f"--output {output}: {error.strerror or error}") from error
 
 
-def _screen(*, verbose: bool) -> Page:
+def screen(*, verbose: bool) -> Page:
     """Standard output as it is: a terminal has a width, and colors unless NO_COLOR is set."""
     terminal = sys.stdout.isatty()
     columns = shutil.get_terminal_size((FILE_WIDTH, 24)).columns  # COLUMNS, if it is set

@@ -27,7 +27,8 @@ def report(result: Result, width: int) -> str:
             said = f"waived: {finding.known.reason}" if finding.known and finding.expected else finding.detail
             pieces = [f"{finding.verdict.value}  {finding.argument} [{route_words(finding)}]", said]
             lines += [line.plain for line in flow([p for p in pieces if p], width)]
-    lines += [line.plain for note in result.notes for line in flow([note], width)]
+    notes = [*result.notes, *([result.recorded.note] if result.recorded.note else [])]
+    lines += [line.plain for note in notes for line in flow([note], width)]
     return "\n".join([*lines, _summary(result)])
 
 

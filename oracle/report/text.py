@@ -48,6 +48,9 @@ def report_lines(run: Run, width: int, *, verbose: bool = False) -> Iterator[Tex
     for result, group in failure_groups(run):
         yield from failure_block(run, result, group, width, verbose=verbose)
         yield Text()
+    if run.recorded.note:
+        yield from flow([run.recorded.note], width)
+        yield Text()
     for verdict in LOUDEST_FIRST:
         quiet = [f for f in run.findings if f.verdict is verdict and not run.fails(f) and not f.expected]
         if quiet and (verbose or verdict not in COUNTED_ONLY):

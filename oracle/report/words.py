@@ -84,7 +84,21 @@ def verdict_words(finding: Finding) -> str:
     return finding.verdict.value.upper()
 
 
-def reproduction(finding: Finding, path: str, run: Run) -> str:
+def known_as(finding: Finding, run: Run) -> str:
+    """The ID of a finding, or that of its record where another finding has it already."""
+    kept = run.recorded.kept.get(finding.id)
+    return kept.id if kept else finding.id
+
+
+def reproduction(finding: Finding, path: str, run: Run) -> list[str]:
+    """Command lines that show a finding again: those of its record, if there is one."""
+    kept = run.recorded.kept.get(finding.id)
+    if kept is None:
+        return [_repetition(finding, path, run)]
+    return [f"oracle replay {kept.id}", *([f"python {shlex.quote(kept.script)}"] if kept.script else [])]
+
+
+def _repetition(finding: Finding, path: str, run: Run) -> str:
     """A command line that repeats this check and little else; for a function, which has no path, a call."""
     if not path:
         return _call(finding, run)

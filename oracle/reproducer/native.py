@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from reference_engine.operations import lookup
 from reference_engine.program import FrozenArray, Kind, Node, Program
 
 TAKEN = frozenset(
-    "np math sys base64 zlib torch F operator jax jnp jsp jsl real integer boolean convert unpacked "
-    "program derivative given primals".split()
-)
-"""Names of the script that no variable may have."""
+    {
+        "np", "math", "sys", "base64", "zlib", "torch", "F", "operator", "jax", "jnp", "jsp", "jsl", "real",
+        "integer", "boolean", "convert", "unpacked", "program", "given", "primals", "fn", *dir(builtins),
+    }
+)  # fmt: skip
+"""Names that no variable may have: others of the script, and Python's own."""
 
 MAKERS: dict[Kind, str] = {"real": "real", "int": "integer", "bool": "boolean"}
 """Functions of the script that make a tensor of a kind from numbers."""

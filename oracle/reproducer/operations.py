@@ -65,7 +65,7 @@ class Operations:
                 self.closure.need(module, function)
                 words = [ast.keyword(renamed.get(n, n), value) for n, value in given.items()]
                 return ast.unparse(ast.Call(function, [], words))
-            case ast.Call(func=ast.Name(id=maker), args=inner) if (made := _made(module, maker, inner)):
+            case ast.Call(func=ast.Name(id=maker), args=inner) if made := _made(module, maker, inner):
                 return self._reduced(module, made, given)
             case ast.Lambda() if _reducible(entry):
                 return self._reduced(module, entry, given)
@@ -124,14 +124,12 @@ def _comprehended(module: Module, made: ast.DictComp) -> Iterator[tuple[str, ast
     """What ``{name: f(name) for name in NAMES}`` holds."""
     (loop,) = made.generators
     assert isinstance(loop.target, ast.Name)
-    names = (
-        _literal(module, loop.iter.id) if isinstance(loop.iter, ast.Name) else ast.literal_eval(loop.iter)
-    )
+    names = _literal(module, loop.iter.id) if isinstance(loop.iter, ast.Name) else ast.literal_eval(loop.iter)
     for name in names:
         yield name, _Substitution({loop.target.id: ast.Constant(name)}).visit(_again(made.value))
 
 
-def _literal(module: Module, name: str) -> "Mapping[str, str] | tuple[str, ...]":
+def _literal(module: Module, name: str) -> Mapping[str, str] | tuple[str, ...]:
     """A constant of a module."""
     (statement,) = module.bound[name]
     value = getattr(statement, "value", None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 
 from oracle.frameworks import torch_operations
+from oracle.frameworks.torch_tensors import DTYPES
 
 Rule = Callable[..., Any]
 """A pullback ``(cotangent, *tensors, **attributes)``: cotangents of the tensors."""
@@ -31,7 +33,7 @@ def planted(forward: Callable[..., Any], backward: Rule, tangent: Rule | None = 
                 return forward(*tensors, **attributes)
 
             @staticmethod
-            def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            def setup_context(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG004 - torch passes it
                 ctx.save_for_backward(*inputs)
                 ctx.save_for_forward(*inputs)
 
@@ -60,3 +62,22 @@ def in_adapter(operation: str, rule: Callable[..., Any]) -> Iterator[None]:
         yield
     finally:
         table[operation] = own
+
+
+NUMBERS = torch
+"""Where the functions are that rules are written in."""
+
+
+def hold(value: Any) -> Any:
+    """The value, through which no derivative passes."""
+    return value.detach()
+
+
+def tensors(arrays: Mapping[str, npt.NDArray[Any]], dtype: str) -> tuple[Any, ...]:
+    """The arrays as inputs of a person's function."""
+    return tuple(torch.tensor(a, dtype=DTYPES[dtype], requires_grad=True) for a in arrays.values())
+
+
+def setting() -> AbstractContextManager[None]:
+    """What must hold while a person's function is made and checked: nothing in torch."""
+    return nullcontext()

@@ -16,32 +16,9 @@ from oracle.execution.plan import Settings
 from oracle.frameworks.jax_operations import OPERATIONS as JAX_OPERATIONS
 from oracle.frameworks.torch_operations import OPERATIONS
 from oracle.judge.verdict import FAILING, Finding, Verdict
+from oracle.selftest.torch_planting import planted
 
 AUTOGRAD = Settings(frameworks=("torch",), routes=("torch.autograd",), dtypes=("float64",))
-
-
-def planted(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A torch operation with a derivative rule of its own; ``backward(cotangent, *tensors,
-    **attributes)``.
-    """
-
-    def call(**arguments: Any) -> Any:
-        names = [n for n, v in arguments.items() if torch.is_tensor(v)]
-        attributes = {n: v for n, v in arguments.items() if n not in names}
-
-        class Rule(torch.autograd.Function):
-            @staticmethod
-            def forward(ctx: Any, *tensors: Any) -> Any:
-                ctx.save_for_backward(*tensors)
-                return forward(*tensors, **attributes)
-
-            @staticmethod
-            def backward(ctx: Any, *cotangents: Any) -> Any:
-                return backward(cotangents[0], *ctx.saved_tensors, **attributes)
-
-        return Rule.apply(*(arguments[n] for n in names))
-
-    return call
 
 
 def softmax_rule(correct: bool) -> Callable[..., Any]:

@@ -41,6 +41,17 @@ def test_tie_weights_must_sum_to_one(n: int, total: float, expected: Membership)
     assert expected is locate(np.full(n, total / n), np.full(n, TIGHT), largest).membership
 
 
+@pytest.mark.parametrize(
+    "value, expected", [(1.0, Membership.INSIDE), (0.3, Membership.INSIDE), (1.5, Membership.OUTSIDE)]
+)
+def test_cotangent_of_both_signs(value: float, expected: Membership) -> None:
+    """Absolute values at 0 are convex where the cotangent is positive and concave where it is negative."""
+    cotangent = np.where(np.arange(40) % 3 == 0, -1.0, 0.5)
+    decision = locate(value * cotangent, np.full(40, 1e-15), lambda d: cotangent * np.sign(d))
+    assert decision.membership is expected
+    assert len(decision.limits) < 120
+
+
 def test_all_limits_equal() -> None:
     """Where all limits coincide a different vector is told apart from one outside a hull."""
     decision = locate(np.array([1.0, 2.0]), np.full(2, TIGHT), lambda _: np.array([1.0, 2.5]))
