@@ -34,8 +34,12 @@ def destinations(call: Call) -> Array:
         start_indices_batching_dims=d.scatter_indices_batching_dims,
     )
 
+    # Promised to be in bounds and is not: XLA clamps it in a gather and drops the update in a scatter.
+    promised = call.params["mode"] == lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    mode = lax.GatherScatterMode.FILL_OR_DROP if promised else call.params["mode"]
+
     def move(x: Any) -> Any:
-        return lax.gather(x, indices.concrete, numbers, tuple(sizes), mode=call.params["mode"], fill_value=-1)
+        return lax.gather(x, indices.concrete, numbers, tuple(sizes), mode=mode, fill_value=-1)
 
     return traced_places(operand.shape, move)
 
