@@ -79,14 +79,43 @@ def check(context: click.Context, /, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", required=False, type=click.Path(path_type=Path))
+@click.option("--finding", metavar="ID", help="Instead of a case: the failure recorded under this ID.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Also draw the graph into this file.")
-def explain(case: Path, svg: Path | None) -> None:
-    """Show a case step by step: forward pass, local derivatives, backward pass."""
+def explain(case: Path | None, finding: str | None, svg: Path | None) -> None:
+    """Show a case step by step: forward pass, local derivatives, backward pass.
+
+    With --finding a recorded failure at the numbers where it was found; in the drawing the operation
+    that is to blame is red.
+    """
     from oracle import commands  # noqa: PLC0415
 
     try:
-        click.echo(commands.explain(case, svg))
+        if finding is not None and case is None:
+            click.echo(commands.explain_finding(finding, svg))
+        elif case is not None and finding is None:
+            click.echo(commands.explain(case, svg))
+        else:
+            refuse("expected a CASE or --finding ID, one of the two")
+    except commands.Refusal as refusal:
+        refuse(str(refusal))
+
+
+REPLAYED = """\b
+Exit status:
+  0  everything replayed is fixed
+  1  at least one still fails
+  2  something could not be run again"""
+
+
+@main.command(epilog=REPLAYED)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def replay(ids: tuple[str, ...]) -> None:
+    """Run recorded failures again, all or those named, and forget the fixed ones."""
+    from oracle import commands  # noqa: PLC0415
+
+    try:
+        sys.exit(commands.replay(ids))
     except commands.Refusal as refusal:
         refuse(str(refusal))
 

@@ -105,6 +105,35 @@ def explain(path: Path, svg: Path | None) -> str:
         raise Refusal(str(error)) from error
 
 
+def explain_finding(name: str, svg: Path | None) -> str:
+    """A recorded failure step by step; its graph is drawn into ``svg``. Refusal if there is none."""
+    from oracle.cases import CaseError  # noqa: PLC0415
+    from oracle.replay.command import explained  # noqa: PLC0415
+    from oracle.report.destination import screen  # noqa: PLC0415
+    from reference_engine.program import ProgramError  # noqa: PLC0415
+
+    try:
+        return explained(name, svg, screen(verbose=False).width)
+    except (CaseError, OSError, ProgramError, ValueError) as error:
+        raise Refusal(str(error)) from error
+
+
+def replay(names: tuple[str, ...]) -> int:
+    """Run recorded failures again, print what became of each, and return the exit status. Refusal for an ID
+    that none has.
+    """
+    from oracle.replay.command import replay_all  # noqa: PLC0415
+    from oracle.replay.replay import UnknownRecordError  # noqa: PLC0415
+    from oracle.report.destination import screen  # noqa: PLC0415
+    from oracle.report.layout import console_for  # noqa: PLC0415
+
+    page = screen(verbose=False)
+    try:
+        return replay_all(names, console_for(page), page.width)
+    except UnknownRecordError as error:
+        raise Refusal(str(error)) from error
+
+
 def operations(name: str | None, *, as_json: bool) -> str:
     """The support matrix, or one operation's documentation. Refusal if there is no such operation."""
     from oracle import support  # noqa: PLC0415

@@ -102,7 +102,7 @@ def _apply_core(
     builder: Builder, operation: Primitive, operands: Sequence[Tensor], attrs: Mapping[str, Attr]
 ) -> Tensor:
     out = operation.infer([t.type for t in operands], attrs)
-    if operation.elementwise and any(t.kind != "real" or t.shape != out.shape for t in operands):
+    if operation.elementwise and [t for t in operands if t.kind != "real" or t.shape != out.shape]:
         kind: Kind = "real" if out.kind == "real" or any(t.kind == "real" for t in operands) else out.kind
         operands = [broadcast(promote(t, operation, kind), out.shape) for t in operands]
     return builder.add(operation.name, [t.index for t in operands], out, attrs)

@@ -53,13 +53,14 @@ class Builder:
         name: str | None = None,
     ) -> int:
         """As :meth:`add`, with attributes in the order of their names; the node's place."""
+        nodes = self.nodes
+        place = len(nodes)
         if not self.surface and op != "input":
-            key = _key(op, before, type_, items, output, self.origin)
-            index = self._known.setdefault(key, len(self.nodes))
-            if index < len(self.nodes):
+            index = self._known.setdefault(_key(op, before, type_, items, output, self.origin), place)
+            if index < place:
                 return index
-        self.nodes.append(Node(op, before, type_, items, output, name, self.line, self.origin))
-        return len(self.nodes) - 1
+        nodes.append(Node(op, before, type_, items, output, name, self.line, self.origin))
+        return place
 
     def adopt(self, program: Program) -> list[Tensor]:
         """Start with all nodes of a lowered Program, in their places. The builder must be empty."""
@@ -83,13 +84,10 @@ class Builder:
 
     def finish(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], names: Sequence[str]) -> Program:
         """The Program, without the nodes that no output needs (inputs are kept)."""
-        keep = {t.index for t in inputs}
-        stack = [t.index for t in outputs]
-        while stack:
-            index = stack.pop()
-            if index not in keep or self.nodes[index].op == "input":
-                keep.add(index)
-                stack.extend(i for i in self.nodes[index].inputs if i not in keep)
+        keep = {t.index for t in inputs} | {t.index for t in outputs}
+        for index in range(len(self.nodes) - 1, -1, -1):
+            if index in keep:
+                keep.update(self.nodes[index].inputs)
         order = sorted(keep)
         new = {old: i for i, old in enumerate(order)}
         nodes = []

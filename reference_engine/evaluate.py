@@ -77,7 +77,7 @@ def _reached(program: Program, names: Sequence[str], *, through: bool) -> frozen
     for index, node in program:
         if node.op == "stop_gradient" and not through:
             continue
-        if (node.op == "input" and node.name in names) or any(i in found for i in node.inputs):
+        if (node.op == "input" and node.name in names) or not found.isdisjoint(node.inputs):
             found.add(index)
     return frozenset(found)
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reference_engine.program import Attr, ProgramError, TensorType
@@ -29,6 +30,15 @@ class Domain:
 
 
 REAL_LINE = Domain()
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of operands by parameter name; the k-th of a list is called ``name_k``."""
+
+AttributeRule = tuple[Attr, ...] | Callable[[Shapes], Sequence[Attr]]
+"""Values that an attribute can take, the simplest first, or a function that gives them."""
+
+CallRules = Mapping[str, str | AttributeRule]
+"""What arguments fit an operation, by parameter name; ``reference_engine/calls.py`` says in what words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,15 @@ class Operation:
     """What primitives and composites share: a name, a family, a signature and a description.
 
     ``prototype`` is the Python function that gives the signature and the documentation: parameters annotated
-    ``Tensor`` are operands, all others are attributes.
+    ``Tensor`` are operands, all others are attributes. ``call`` says what arguments fit, or several ways.
     """
 
     name: str
     family: str
     prototype: Callable[..., Any]
+    call: CallRules | tuple[CallRules, ...] = field(
+        kw_only=True, default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -208,12 +221,15 @@ def public_operations() -> Iterator[Primitive | Composite]:
 
 
 def composite(
-    family: str, *, kinks: tuple[float, ...] = ()
+    family: str,
+    *,
+    kinks: tuple[float, ...] = (),
+    call: CallRules | tuple[CallRules, ...] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function's body over ``xp`` is the operation's definition."""
 
     def wrap(body: Callable[..., Any]) -> Callable[..., Any]:
-        register(Composite(body.__name__.rstrip("_"), family, body, kinks=kinks))
+        register(Composite(body.__name__.rstrip("_"), family, body, kinks=kinks, call=call))
         return body
 
     return wrap

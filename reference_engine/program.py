@@ -124,7 +124,7 @@ class Program:
 
     def __post_init__(self) -> None:
         for index, node in enumerate(self.nodes):
-            if any(not 0 <= i < index for i in node.inputs):
+            if node.inputs and not (min(node.inputs) >= 0 and max(node.inputs) < index):
                 msg = f"node {index} ({node.op}) uses {node.inputs}; inputs must come before their use"
                 raise ProgramError(msg)
 

@@ -78,7 +78,7 @@ def pull_back(builder: Builder, index: int, active: Sequence[bool], cotangent: T
     stop = len(builder.nodes)
     linear = {s.index for s in seeds if s is not None}
     for i in range(start, stop):
-        if any(j in linear for j in builder.nodes[i].inputs):
+        if not linear.isdisjoint(builder.nodes[i].inputs):
             linear.add(i)
     pending: dict[int, Tensor | None] = {result.index: cotangent}
     for i in range(stop - 1, start - 1, -1):
@@ -99,7 +99,8 @@ def backward(
     """Gradient for each input in ``wrt``, and the cotangent of every node on the way."""
     active = set(wrt.values())
     for i in range(count):
-        if builder.nodes[i].type.kind == "real" and any(j in active for j in builder.nodes[i].inputs):
+        node = builder.nodes[i]
+        if node.type.kind == "real" and not active.isdisjoint(node.inputs):
             active.add(i)
     cotangents: dict[int, Tensor | None] = dict(seeds)
     for i in range(count - 1, -1, -1):

@@ -64,6 +64,12 @@ def test_frameworks_are_imported_at_the_edge() -> None:
     assert outside != []
 
 
+def test_formulas_are_compared_before_anything_runs_or_reports() -> None:
+    """A framework's derivative and the reference's are compared, whoever asks for it."""
+    banned = ("oracle.execution", "oracle.functions", "oracle.report", "oracle.cases", "oracle.judge")
+    assert [i for i in imports("oracle/formula") if i[1].startswith(banned)] == []
+
+
 def test_blame_is_decided_before_anything_runs_or_reports() -> None:
     """Who is to blame is asked of operations, whoever ran them: cases and functions both use it."""
     banned = ("oracle.execution", "oracle.functions", "oracle.report", "oracle.cases", "oracle.lift")

@@ -151,7 +151,7 @@ def try_fault(fault: Planted, name: str) -> Trial:
     function, given = plant(fault, m), _given(fault, m)
     jvp = fault.mode == "pushforward"
     elements = sum(math.prod(x.shape) for x in given)
-    question = Question(function, given, elements, fault.order, jvp, fault.mode != "pullback")
+    question = Question(function, given, elements, fault.dtype, fault.order, jvp, fault.mode != "pullback")
     answers = {t.name: answer(t, question) for t in TOOLS if t.space == name}
     trial = Trial(fault.kind, fault.name, name, fault.dtype, fault.n, answers, _relative_size(fault, m))
     if name == "hips":
@@ -179,7 +179,7 @@ def try_control(control: Control, dtype: str, name: str, seed: int = 0) -> Trial
         return control.function(m, *xs)
 
     elements = sum(math.prod(x.shape) for x in given)
-    question = Question(function, given, elements, forward_mode="right rule" not in control.name)
+    question = Question(function, given, elements, dtype, forward_mode="right rule" not in control.name)
     asked = [t for t in TOOLS if t.space == name and dtype != "bfloat16"]
     answers = {t.name: answer(t, question) for t in asked}
     kind = "known" if control.known == name else "control"

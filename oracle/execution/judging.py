@@ -223,7 +223,7 @@ def _finding(
         observed=float(observed.ravel()[flat]) if flat is not None else None,
         rho=rho,
         power=judged.strength.power,
-        bits_agreed=_bits(judged, judged.comparison.distance),
+        bits_agreed=float(judged.bits) if rho == 0 else _bits(judged, judged.comparison.distance),
         bits_expected=_bits(judged, judged.comparison.allowed),
         condition=judged.strength.condition,
         failing_elements=int((judged.comparison.rho > 1).sum()),
@@ -233,12 +233,13 @@ def _finding(
 
 
 def _bits(judged: Judgement, error: Array) -> float | None:
-    """Binary digits that an error at the worst element leaves of the certified value."""
-    if judged.index is None or judged.size == 0:
+    """Binary digits that an error at the worst element leaves of what that is measured by."""
+    scale = judged.strength.scale
+    if judged.index is None or scale is None:
         return None
-    value, off = abs(judged.center), float(error.ravel()[judged.index])
-    if value == 0 or not math.isfinite(off) or not math.isfinite(value):
-        return None
+    off = float(error.ravel()[judged.index])
     if off == 0:
         return float(judged.bits)
-    return min(max(math.log2(value) - math.log2(off), -1074.0), 1074.0)
+    if not math.isfinite(off):
+        return 0.0  # of a number beyond all others no digit is right
+    return min(max(math.log2(scale) - math.log2(off), -1074.0), 1074.0)

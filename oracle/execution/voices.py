@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from oracle.execution.stage import NOWHERE, Stage, entering
 from oracle.finite_differences import directional
 from oracle.judge.verdict import FAILING, Finding, Verdict
 from reference_engine.differentiate import GRADIENT
+from reference_engine.precision import FLOAT64
 
 if TYPE_CHECKING:
     from oracle.execution.judging import Subject
@@ -69,10 +71,17 @@ def finite_difference_findings(subject: Subject, where: Bench, certificate: Cert
         reference=f"{truth!r}",
         observed=found.value,
         rho=off / (found.error + noise) if found.error + noise > 0 else 0.0,
-        power=(found.error + noise) / abs(truth) if truth else None,
+        power=(found.error + noise) / (abs(truth) or 1.0),
+        bits_agreed=_digits(off, truth),
+        bits_expected=_digits(found.error + noise, truth),
         detail=detail,
         tags=subject.tags,
     )  # fmt: skip
+
+
+def _digits(error: float, truth: float) -> float:
+    """Binary digits that an error leaves of a slope, or of 1 where that is zero."""
+    return float(FLOAT64.bits) if error == 0 else math.log2(abs(truth) or 1.0) - math.log2(error)
 
 
 def add_voices(findings: Sequence[Finding], main_routes: Sequence[str]) -> list[Finding]:

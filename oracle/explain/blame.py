@@ -45,12 +45,25 @@ def _box(program: Program, index: int, culprit: Culprit | None) -> Box:
     arguments = [_operand(program, i) for i in node.inputs]
     arguments += [f"{k}={v}" for k, v in node.attrs if k not in {"layout", "value"}]
     lines = [("name", cut(f"{name} = {node.op}({', '.join(arguments)})"))]
-    if culprit is None or not culprit.operation or culprit.node != index:
-        return Box("box", tuple(lines))
+    if is_blamed(index, culprit):
+        return Box("culprit", (*lines, *blame_lines(culprit)))
+    return Box("box", tuple(lines))
+
+
+def is_blamed(index: int, culprit: Culprit | None) -> bool:
+    """Whether a node is the culprit's."""
+    return culprit is not None and bool(culprit.operation) and culprit.node == index
+
+
+def blame_lines(culprit: Culprit | None) -> tuple[tuple[str, str], ...]:
+    """What is off there, in the lines of a box."""
+    if culprit is None or culprit.observed is None:
+        return ()
     place = f"[{', '.join(map(str, culprit.index))}]" if culprit.index else ""
-    lines.append(("blame", cut(f"{culprit.part}{place}: {culprit.observed!r}")))
-    lines.append(("blame", cut(f"certified {culprit.reference}")))
-    return Box("culprit", tuple(lines))
+    return (
+        ("blame", cut(f"{culprit.part}{place}: {culprit.observed!r}")),
+        ("blame", cut(f"certified {culprit.reference}")),
+    )
 
 
 def _operand(program: Program, index: int) -> str:

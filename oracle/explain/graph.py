@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from oracle.explain.blame import RED, blame_lines, is_blamed
 from oracle.explain.derive import Derivation
-from oracle.explain.drawing import box_text, curve, cut, svg, text, tip
+from oracle.explain.drawing import STYLE, box_text, curve, cut, svg, text, tip
 from oracle.explain.numbers import show
 from oracle.explain.picture import CHARACTER, LINE, MARGIN, PAIR, Arrow, Box, Picture, compose
 from oracle.explain.text import local_value, slope
+from oracle.judge.verdict import Culprit
 
 LEGEND = (
     ("edge", "local", "forward pass, with local derivatives"),
@@ -14,9 +16,12 @@ LEGEND = (
 )
 
 
-def as_svg(derivation: Derivation) -> str:
-    """The picture; the same text for the same derivation. It follows the reader's light or dark setting."""
-    boxes = {i: _box(derivation, i) for i in derivation.names if i in derivation.values}
+def as_svg(derivation: Derivation, culprit: Culprit | None = None) -> str:
+    """The picture; the same text for the same derivation. It follows the reader's light or dark setting.
+
+    The culprit's node is red and says what is off.
+    """
+    boxes = {i: _box(derivation, i, culprit) for i in derivation.names if i in derivation.values}
     nodes = derivation.program.nodes
     arrows = sorted({(s, t) for t in derivation.steps for s in nodes[t].inputs if s in boxes})
     picture = compose(boxes, _texts(derivation), arrows)
@@ -27,10 +32,13 @@ def as_svg(derivation: Derivation) -> str:
     parts += _legend(picture.bottoms[-1] + MARGIN)
     width = max(picture.width, 72 + max(len(words) for *_, words in LEGEND) * CHARACTER) + MARGIN
     height = picture.bottoms[-1] + 2 * MARGIN + LINE * len(LEGEND)
-    return svg(f"Computational graph of {derivation.total}", width, height, parts)
+    title = f"Computational graph of {derivation.total}"
+    if culprit is None:
+        return svg(title, width, height, parts)
+    return svg(f"{title}, culprit: {culprit.place}", width, height, parts, STYLE + RED)
 
 
-def _box(derivation: Derivation, index: int) -> Box:
+def _box(derivation: Derivation, index: int, culprit: Culprit | None) -> Box:
     node = derivation.program.nodes[index]
     name, value = derivation.names[index], show(derivation.values[index], node.type.kind)
     if index in derivation.steps:
@@ -40,6 +48,8 @@ def _box(derivation: Derivation, index: int) -> Box:
     if index in derivation.cotangents and name != derivation.total:
         found = show(derivation.cotangents[index])
         lines.append(("cotangent", cut(f"d({derivation.total})/d{name} = {found}")))
+    if is_blamed(index, culprit):
+        return Box("culprit", (*lines, *blame_lines(culprit)))
     return Box("box" if index in derivation.steps else "input", tuple(lines))
 
 

@@ -23,7 +23,7 @@ from oracle.frameworks.protocol import Framework, Point
 from oracle.lift.derivative import LiftedDerivative
 from reference_engine.arithmetic import Values
 from reference_engine.certify import Certificate, certify
-from reference_engine.differentiate import COTANGENT, DIRECTION, TANGENT
+from reference_engine.differentiate import COTANGENT, DIRECTION, TANGENT, lower
 from reference_engine.precision import Precision
 from reference_engine.program import Program
 
@@ -32,6 +32,10 @@ Array = npt.NDArray[np.float64]
 ENOUGH = 1 / 3
 """Part of a format's digits to which two formulas must be proved one before they count as equal. Fewer are
 left where literals are amplified; a float32 literal in a float64 function leaves 22 of 53."""
+
+
+POOR = 16.0
+"""How much worse than the rounding of its formula an answer may be and still be called arithmetic."""
 
 
 class Outcome(StrEnum):
@@ -108,7 +112,23 @@ class FormulaCheck:
         bits = min((float(each.bits[asked].min(initial=BITS[0])) for each in meeting), default=0.0)
         if bits < self.precision.bits * ENOUGH:
             return _unknown("formula undecided: its enclosure is too wide")
-        return Formula(Outcome.EQUAL, f"formula equal here to {int(bits)} bits")
+        words = f"formula equal here to {int(bits)} bits"
+        if not self._explained(name, observed, asked):
+            return _unknown(f"{words}, which does not explain the error")
+        return Formula(Outcome.EQUAL, words)
+
+    def _explained(self, name: str, observed: Array, asked: npt.NDArray[np.bool_]) -> bool:
+        """Whether the formula as it ran, with its casts and its rounding, gives what the framework answered.
+        If not, one of the kernels that it calls does not do what it is called for.
+        """
+        here = self._here
+        assert here.lifted.program is not None
+        core = lower(here.lifted.program)
+        inputs = dict(_inputs(self.point))
+        ran = certify(core, inputs, self.point.wrt, self.precision, self.seed)
+        off = np.abs(observed - ran.centers[name])
+        cast = np.abs(ran.centers[name] - here.truth.centers[name]).max(initial=0.0)
+        return bool((off <= POOR * (ran.allowed(name) + cast))[asked].all())
 
     @cached_property
     def _here(self) -> _Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -26,6 +27,9 @@ NOISE_UNITS = 64.0
 """Rounding granted to the gradient itself, in units of u times the sum of its terms' sizes."""
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+Seen = tuple[Estimate, float, float]
+"""A slope by differences, the same by the gradient, and how far the two may lie apart."""
 
 
 def estimated_findings(
@@ -56,7 +60,7 @@ def estimated_findings(
     if any(not np.isfinite(gradient[n]).all() for n in moving):
         return
     generator = np.random.default_rng(0)
-    found: list[tuple[Estimate, float]] = []
+    found: list[Seen] = []
     for k in range(DIRECTIONS):
         along = {
             n: np.asarray(
@@ -70,8 +74,8 @@ def estimated_findings(
             return
         if not estimate.reliable:
             return
-        found.append((estimate, _slope(gradient, estimate)))
-    off = [abs(e.value - s) > e.error + _noise(gradient, e, where) for e, s in found]
+        found.append((estimate, _slope(gradient, estimate), _allowed(gradient, estimate, where)))
+    off = [abs(e.value - s) > allowed for e, s, allowed in found]
     if not any(off):
         yield _finding(subject, where, "slope along a direction", Verdict.AGREE, "", observed=found[0])
         return
@@ -86,7 +90,7 @@ def estimated_findings(
     name, place, estimate = index
     yield _finding(
         subject, where, f"gradient of {name}", Verdict.WRONG, detail, route=route,
-        observed=(estimate, float(gradient[name][place])), index=place,
+        observed=(estimate, float(gradient[name][place]), _allowed(gradient, estimate, where)), index=place,
     )  # fmt: skip
 
 
@@ -104,9 +108,10 @@ def _slope(gradient: Mapping[str, npt.NDArray[np.float64]], estimate: Estimate) 
     return sum(float((gradient[n] * d).sum()) for n, d in estimate.direction.items())
 
 
-def _noise(gradient: Mapping[str, npt.NDArray[np.float64]], estimate: Estimate, where: Bench) -> float:
+def _allowed(gradient: Mapping[str, npt.NDArray[np.float64]], estimate: Estimate, where: Bench) -> float:
+    """The error bar of the differences, and rounding of the gradient."""
     terms = sum(float(np.abs(gradient[n] * d).sum()) for n, d in estimate.direction.items())
-    return NOISE_UNITS * where.precision.unit_roundoff * terms
+    return estimate.error + NOISE_UNITS * where.precision.unit_roundoff * terms
 
 
 def _element(
@@ -126,11 +131,15 @@ def _element(
             estimate = element(forward, point.inputs, point.cotangents, name, place, where.precision.bits)  # type: ignore[arg-type]
             if not estimate.reliable:
                 continue
-            allowed = estimate.error + _noise(gradient, estimate, where)
+            allowed = _allowed(gradient, estimate, where)
             off = abs(estimate.value - _slope(gradient, estimate)) / max(allowed, np.finfo(float).tiny)
             if off > 1 and (worst is None or off > worst[0]):
                 worst = (off, name, place, estimate)
     return None if worst is None else worst[1:]
+
+
+def _bits(error: float, slope: float, where: Bench) -> float:
+    return float(where.precision.bits) if error == 0 else math.log2(slope) - math.log2(error)
 
 
 def _finding(
@@ -142,10 +151,11 @@ def _finding(
     *,
     route: str = FINITE_DIFFERENCES,
     tier: str = "estimated",
-    observed: tuple[Estimate, float] | None = None,
+    observed: Seen | None = None,
     index: tuple[int, ...] | None = None,
 ) -> Finding:
-    estimate, value = observed or (None, None)
+    estimate, value, allowed = observed or (None, None, 0.0)
+    slope = (abs(estimate.value) or 1.0) if estimate else None
     return Finding(
         subject.case, subject.framework.name, subject.framework.version, route, where.point.dtype, 1,
         argument, verdict,
@@ -154,6 +164,9 @@ def _finding(
         index=index,
         reference=f"{estimate.value!r} +- {estimate.error:.0e} (finite differences)" if estimate else None,
         observed=value,
+        power=None if slope is None else allowed / slope,
+        bits_agreed=_bits(abs(estimate.value - value), slope, where) if estimate and slope else None,
+        bits_expected=_bits(allowed, slope, where) if slope else None,
         detail=detail,
         tags=subject.tags,
     )  # fmt: skip

@@ -16,9 +16,7 @@ from oracle.lift.trees import argument_names
 from oracle.recorded.functions import Checked, record_failures
 
 
-def recorded(
-    result: Result, function: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]
-) -> Result:
+def recorded(result: Result, function: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Result:
     """The result that knows where its failures are recorded; whatever goes wrong there is a note."""
     try:
         kept = record_failures(result.failures, _checked(result, function, inputs, options))
@@ -35,14 +33,15 @@ def _checked(result: Result, function: Any, inputs: tuple[Any, ...], options: Ma
         torch = import_module("torch")
         called = function.forward if isinstance(function, torch.nn.Module) else function
     else:
-        sixteen = [s.dtype in {"float64", "int64", "uint64"} for s in subject.slots]
-        wide = any(sixteen) or bool(import_module("jax").config.jax_enable_x64)
+        wide = any(s.dtype.endswith("64") for s in subject.slots) or bool(
+            import_module("jax").config.jax_enable_x64
+        )
     return Checked(
         subject.name,
         function,
         inputs,
         options,
-        setting.present(subject.name, inputs),  # type: ignore[arg-type]
+        setting.present(subject.name, inputs),
         _names(called, len(inputs)),
         subject.slots,
         wide,

@@ -107,4 +107,6 @@ class Result:
     def as_run(self) -> Run:
         """The result as the record of a run of one case, for writers."""
         case = CaseResult(self.name, "", self.findings, self.seconds + self.further_seconds)
-        return Run(environment={}, results=(case,), seconds=case.seconds, seed=self.seed, recorded=self.recorded)
+        return Run(
+            environment={}, results=(case,), seconds=case.seconds, seed=self.seed, recorded=self.recorded
+        )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from oracle.judge.excuses import NEAR_BRANCH, TAIL, excuse_for_nonfinite, without_digits
+from oracle.judge.excuses import BLIND, NEAR_BRANCH, TAIL, excuse_for_nonfinite, without_digits
 from oracle.judge.judgement import Judgement, make_judgement, worst_element
 from oracle.judge.kinks import judge_at_kink
 from oracle.judge.rule import Comparison, compare, inside, strength
@@ -109,7 +109,7 @@ def _judge_settled(
         if power.ill_conditioned:
             return say(Verdict.ILL_CONDITIONED, "rounding alone could halve or double this gradient")
         if power.vacuous:
-            return say(Verdict.VACUOUS, "no error as large as the gradient itself would have been caught")
+            return say(Verdict.VACUOUS, BLIND)
         if comparison.out_of_range.any():
             return say(Verdict.AGREE, "out of range: the true value exceeds the format")
         return say(Verdict.AGREE, "")

@@ -13,6 +13,7 @@ from reference_engine.differentiate import GRADIENT, TANGENT
 
 NEAR_BRANCH = "a branch lies within rounding of its boundary and may go either way"
 NO_VALUE = "the function itself has no finite value here"
+BLIND = "no error as large as the gradient itself would have been caught"
 
 TAIL = 64.0
 """How far beyond the allowed rounding an element without digits may lie. Of tan(1e8) in float32, whose

@@ -27,7 +27,6 @@ class Judgement:
     comparison: Comparison
     strength: Strength
     reference: str
-    center: float
     size: int
     bits: int
 
@@ -67,8 +66,7 @@ def make_judgement(
     index = worst_element(comparison)
     text = reference_text(certificate, name, index) if index is not None else ""
     power = power or strength(certificate, name, comparison, index)
-    center = float(certificate.centers[name].ravel()[index]) if index is not None else 0.0
     return Judgement(
         name, verdict, tier or certificate.tier, detail, index, comparison, power, text,
-        center, comparison.rho.size, certificate.subject.bits,
+        comparison.rho.size, certificate.subject.bits,
     )  # fmt: skip

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from oracle.judge.excuses import NEAR_BRANCH, NO_VALUE, cancels, excuse_by_rounding, has_value
+from oracle.judge.excuses import BLIND, NEAR_BRANCH, NO_VALUE, cancels, excuse_by_rounding, has_value
 from oracle.judge.judgement import Judgement, make_judgement
-from oracle.judge.rule import Comparison, inside
+from oracle.judge.rule import Comparison, inside, strength_between
 from oracle.judge.subgradients import (
     HULL_SLACK,
     Decision,
@@ -245,12 +245,17 @@ def _place(
     with np.errstate(invalid="ignore"):
         away = np.where(np.isfinite(flat), np.maximum(low - flat, flat - high), np.inf)
     index = int(np.argmax(away / allowed)) if flat.size else None
+    outside = np.maximum(away, 0.0).reshape(observed.shape)
     held = replace(
-        comparison, rho=np.maximum(away, 0.0).reshape(observed.shape) / allowed.reshape(observed.shape)
-    )
+        comparison, rho=outside / allowed.reshape(observed.shape), distance=outside,
+        allowed=allowed.reshape(observed.shape),
+    )  # fmt: skip
+    power = strength_between(low, high, allowed, index, certificate.subject.unit_roundoff)
 
     def say(verdict: Verdict, detail: str) -> Judgement:
-        made = make_judgement(certificate, name, held, verdict, detail, "limit")
+        if verdict is Verdict.AGREE and power.vacuous:
+            verdict, detail = Verdict.VACUOUS, BLIND
+        made = make_judgement(certificate, name, held, verdict, detail, "limit", power)
         return replace(
             made, index=index, reference=describe_limits(limits, index) if index is not None else ""
         )

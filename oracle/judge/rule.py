@@ -121,13 +121,28 @@ class Strength:
     """How much a comparison could have seen.
 
     ``power`` is the smallest relative error of the argument as a whole that is caught: |allowed| over |G|,
-    in the Euclidean norm. ``condition`` is the relative noise over u at the worst element.
+    in the Euclidean norm; where G is zero, |allowed| itself. ``scale`` is what the worst element is measured
+    by: its own size, where that is zero the largest of the argument, and 1 where all are. ``condition`` is
+    the noise there over u and the scale. None where nothing is known of the element.
     """
 
     power: float | None
     ill_conditioned: bool
     vacuous: bool
     condition: float | None
+    scale: float | None
+
+
+def scale_at(sizes: Values, index: int | None) -> float | None:
+    """What the element at a flat index is measured by, given the sizes of all: see :class:`Strength`.
+
+    >>> scale_at(np.array([0.0, 3.0]), 0), scale_at(np.array([0.5, 3.0]), 0), scale_at(np.zeros(2), 1)
+    (3.0, 0.5, 1.0)
+    """
+    if index is None or not np.isfinite(sizes.ravel()[index]):
+        return None
+    known = sizes[np.isfinite(sizes)]
+    return float(sizes.ravel()[index]) or float(known.max(initial=0.0)) or 1.0
 
 
 def _norm(values: Values) -> float:
@@ -145,13 +160,33 @@ def strength(certificate: Certificate, name: str, comparison: Comparison, index:
     finite = comparison.settled & np.isfinite(center)
     size = _norm(center[finite])
     allowed = _norm(comparison.allowed[finite])
-    if comparison.truly_zero or size == 0:
-        blind = center.size == 0 or bool(finite.any() and (comparison.allowed[finite] >= 1).all())
-        return Strength(None, ill_conditioned=False, vacuous=blind, condition=None)
-    noise = _norm(NOISE_FACTOR * certificate.noise[name][finite])
-    unit = certificate.subject.unit_roundoff
+    zero = comparison.truly_zero or size == 0
+    scale = scale_at(np.zeros(center.shape) if comparison.truly_zero else np.abs(center), index)
     condition = None
-    if index is not None and unit * abs(center.ravel()[index]) > 0:
-        condition = float(certificate.noise[name].ravel()[index] / (unit * abs(center.ravel()[index])))
+    if index is not None and scale is not None and finite.ravel()[index]:
+        relative = float(certificate.noise[name].ravel()[index]) / scale
+        condition = relative / certificate.subject.unit_roundoff
+    if zero:
+        blind = center.size == 0 or bool(finite.any() and (comparison.allowed[finite] >= 1).all())
+        power = allowed if finite.any() else None
+        return Strength(power, ill_conditioned=False, vacuous=blind, condition=condition, scale=scale)
+    noise = _norm(NOISE_FACTOR * certificate.noise[name][finite])
     blind = bool((comparison.allowed[finite] >= np.abs(center[finite])).all())
-    return Strength(allowed / size, ill_conditioned=noise > size / 2, vacuous=blind, condition=condition)
+    return Strength(
+        allowed / size, ill_conditioned=noise > size / 2, vacuous=blind, condition=condition, scale=scale
+    )
+
+
+def strength_between(
+    low: Values, high: Values, allowed: Values, index: int | None, unit_roundoff: float
+) -> Strength:
+    """The same where the truth is a set: an element is as large as its largest limit. All arrays are flat."""
+    sizes = np.maximum(np.abs(low), np.abs(high))
+    size, scale = _norm(sizes), scale_at(sizes, index)
+    condition = None
+    if index is not None and scale is not None:
+        condition = float(allowed[index]) / (NOISE_FACTOR * unit_roundoff * scale)
+    blind = sizes.size > 0 and bool((allowed >= (sizes if size else 1.0)).all())
+    return Strength(
+        _norm(allowed) / (size or 1.0), ill_conditioned=False, vacuous=blind, condition=condition, scale=scale
+    )

@@ -121,8 +121,10 @@ class Finding:
     ``argument`` is what was compared: ``gradient of w``, ``tangent of loss``, ``value of loss``. ``index``
     is the worst element's. ``reference`` is the certified enclosure as text, ``tier`` says how it was got
     (``certified``, ``limit``, ``estimated`` or ``none``). ``rho`` is the error over the allowed rounding;
-    ``power`` the smallest relative error of that argument as a whole that would have been caught; bits are
-    binary digits. ``formula`` says of a derivative that is off whether its formula is the right one.
+    ``power`` the smallest relative error of that argument as a whole that would have been caught (where it is
+    zero, the smallest error at all); ``bits_agreed`` and ``bits_expected`` are binary digits of the worst
+    element, ``condition`` the noise there in units of its roundoff. ``formula`` says of a derivative that is
+    off whether its formula is the right one.
     """
 
     case: str

@@ -91,7 +91,8 @@ class DerivativeRecorder(Recorder):
         complex_ = any(t.is_complex() for t in tensors_in(call.raw))
         kept = [None] * len(call.results) if keep is None or complex_ else keep(call)
         for tensor, symbol in zip(call.results, kept, strict=True):
-            if torch.is_tensor(tensor) and is_inexact(tensor) and self.memory.cell(tensor) is None:
+            inexact = torch.is_tensor(tensor) and is_inexact(tensor) and tensor.numel() > 0
+            if inexact and self.memory.cell(tensor) is None:
                 if symbol is None:
                     self._lost[address(tensor)] = (tensor, name_of(call.func))
                 else:
@@ -114,8 +115,11 @@ class _Recording:
     def run(self) -> LiftedDerivative:
         """Follow the route under the recorder."""
         call, recorder = self.call, self.recorder
+        given = {**call.given, **self.fixed}
+        formats = [t.dtype for t in given.values() if is_inexact(t)]
+        recorder.native = max((torch.finfo(d).eps for d in formats), default=None)
         with building(self.builder):
-            for name, tensor in {**call.given, **self.fixed}.items():
+            for name, tensor in given.items():
                 self._bind(name, tensor)
             self._intercept()
             with (

@@ -45,9 +45,7 @@ def keep_failures(keeper: Keeper, result: CaseResult, case: Case, settings: Sett
         strict_conventions=settings.strict_conventions,
     )
     for finding in rules.failures:
-        keeper.keep(
-            finding, partial(_source, case, settings), partial(_script, finding, case, settings)
-        )
+        keeper.keep(finding, partial(_source, case, settings), partial(_script, finding, case, settings))
 
 
 def _source(case: Case, settings: Settings) -> CaseSource:

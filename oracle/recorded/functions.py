@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickle
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,8 @@ from oracle.recorded.folder import folder_for
 from oracle.recorded.keeper import Keeper
 from oracle.recorded.record import FunctionSource
 from oracle.reproducer.functions import function_script
-from oracle.reproducer.origin import Origin, origin_of, search_path
+from oracle.reproducer.origin import MAIN, Origin, origin_of, search_path
+from oracle.reproducer.sources import Module
 from reference_engine.program import Program
 
 LARGEST = 50_000_000
@@ -65,7 +67,7 @@ def record_failures(findings: Sequence[Finding], checked: Checked) -> Recorded:
 def _source(checked: Checked) -> FunctionSource:
     origin = origin_of(checked.function)
     by_name = bool(origin.module) or _is_top_level(origin)
-    packed, why = _packed(checked, by_name=by_name)
+    packed, as_it_was, why = _packed(checked, by_name=by_name)
     return FunctionSource(
         framework=checked.framework,
         module=origin.module,
@@ -74,31 +76,45 @@ def _source(checked: Checked) -> FunctionSource:
         qualified=origin.qualified,
         search=search_path(),
         packed=packed,
+        main=_main(),
+        as_it_was=as_it_was and not by_name,
         explained=_explained(checked),
         unpacked_because=why,
     )
+
+
+def _main() -> str:
+    file = getattr(sys.modules.get(MAIN), "__file__", None)
+    return str(Path(file).resolve()) if file else ""
 
 
 def _is_top_level(origin: Origin) -> bool:
     """Whether a function that cannot be imported, a script's, is found in the text of its file."""
     if not origin.file or "<" in origin.qualified or not Path(origin.file).is_file():
         return False
-    from oracle.reproducer.sources import Module  # noqa: PLC0415 - seldom needed
-
     return origin.qualified.partition(".")[0] in Module(Path(origin.file)).bound
 
 
-def _packed(checked: Checked, *, by_name: bool) -> tuple[str, str]:
-    """Everything but what is found by name, as text; or why that cannot be."""
+def _packed(checked: Checked, *, by_name: bool) -> tuple[str, bool, str]:
+    """Everything but what is found by name, as text, and whether code is in it; or why that cannot be.
+
+    Python's own pickle refers to classes by name, so that a replay has them as they are then.
+    """
     function = None if by_name else checked.function
-    content = (function, tuple(checked.inputs), dict(checked.options), checked.setting)
+    content = (function, tuple(checked.inputs), dict(checked.options))
+    as_it_was = False
     try:
-        packed = cloudpickle.dumps(content)
-    except Exception as error:  # noqa: BLE001 - whatever its parts do when they are copied
-        return "", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        packed = pickle.dumps(content)
+    except Exception:  # noqa: BLE001 - whatever its parts do when they are copied
+        as_it_was = True
+        try:
+            packed = cloudpickle.dumps(content)
+        except Exception as error:  # noqa: BLE001 - as above
+            return "", False, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     if len(packed) > LARGEST:
-        return "", f"it takes {len(packed) / 1e6:.0f} MB"
-    return base64.b85encode(packed).decode("ascii"), ""
+        return "", False, f"it takes {len(packed) / 1e6:.0f} MB"
+    both = pickle.dumps((pickle.dumps(checked.setting), packed))  # the flags go before arrays are made
+    return base64.b85encode(both).decode("ascii"), as_it_was, ""
 
 
 def _explained(checked: Checked) -> str:

@@ -43,9 +43,7 @@ class Keeper:
             note = f"{self._left_out} more failures are not recorded: {FOLDER} keeps {MOST}"
         return Recorded(dict(self._kept), note)
 
-    def keep(
-        self, finding: Finding, source: Callable[[], Source], script: Callable[[], str | None]
-    ) -> None:
+    def keep(self, finding: Finding, source: Callable[[], Source], script: Callable[[], str | None]) -> None:
         """Record a finding. Nothing is tried again once the folder could not be written to."""
         if self._trouble:
             return
@@ -97,4 +95,3 @@ def _as_typed(path: Path) -> str:
         return os.path.relpath(path)
     except ValueError:  # on another drive
         return str(path)
-

@@ -82,9 +82,10 @@ class FunctionSource(_Model):
     """A function and how it was checked.
 
     ``module`` and ``attribute`` say where it is found; without a module in the text of ``file``, without an
-    attribute nowhere, so that it is packed as it was. ``search`` is the module path. ``packed`` holds inputs,
-    options, generators and flags, and is empty for the reason that ``unpacked_because`` gives; ``explained``
-    holds the Program with its point.
+    attribute nowhere, so that it is packed as it was. ``search`` is the module path, ``main`` the
+    script that ran. ``packed`` holds inputs, options, generators and flags, and is empty for the reason that
+    ``unpacked_because`` gives; with ``as_it_was`` it holds code too. ``explained`` holds the Program with its
+    point.
     """
 
     kind: Literal["function"] = "function"
@@ -95,6 +96,8 @@ class FunctionSource(_Model):
     qualified: str
     search: tuple[str, ...]
     packed: str
+    main: str = ""
+    as_it_was: bool = False
     explained: str = ""
     unpacked_because: str = ""
 

@@ -1,10 +1,13 @@
-"""One line for each failing finding and each problem, for editors and for grep."""
+"""One line for each failing finding and each problem, for editors and for grep; at the end the weakest
+agreements.
+"""
 
 from __future__ import annotations
 
 from oracle.execution.events import Event, ProblemFound, RunFinished, RunStarted
 from oracle.execution.record import Run
 from oracle.judge.verdict import Finding
+from oracle.report.tally import tally
 from oracle.report.words import bits, number, place, subject, verdict_words
 from oracle.report.writer import Page
 
@@ -24,8 +27,8 @@ class ConciseWriter:
             print(event.problem, file=self._stream)
 
     def finish(self, event: RunFinished) -> None:
-        """All failing findings in the order of cases."""
-        for line in failure_lines(event.run):
+        """All failing findings in the order of cases, and how much could have passed elsewhere."""
+        for line in (*failure_lines(event.run), *weakest_lines(event.run)):
             print(line, file=self._stream)
 
 
@@ -36,6 +39,14 @@ def failure_lines(run: Run) -> list[str]:
         for result in run.results
         for finding in (*result.findings, *result.expectations)
         if run.fails(finding)
+    ]
+
+
+def weakest_lines(run: Run) -> list[str]:
+    """One line for each route and dtype: the agreement that says least."""
+    return [
+        f"weakest: [{subject(f)}] {f.case}: {f.argument}: an error of {f.power:.1g} relative would pass"
+        for f in tally(run).weakest_by_route
     ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from oracle.execution.record import Run
-from oracle.judge.verdict import FAILING, STRICT, Verdict
-from oracle.report.layout import flow
+from oracle.judge.verdict import FAILING, STRICT, Finding, Verdict
+from oracle.report.layout import columns, flow
 from oracle.report.tally import Tally, tally
 from oracle.report.words import count, subject
 
@@ -78,6 +78,8 @@ def _remarks(run: Run, counts: Tally, width: int) -> Iterator[Text]:
             f"{weak.argument} [{subject(weak)}]"
         )
         yield from flow([text], width)
+    if len(counts.weakest_by_route) > 1:
+        yield from columns(_by_route(counts.weakest_by_route), width)
     for name, reason in run.skipped_frameworks.items():
         yield from flow([Text.assemble((f"{name} not checked: ", "yellow"), reason)], width)
     for result in run.results:
@@ -86,6 +88,11 @@ def _remarks(run: Run, counts: Tally, width: int) -> Iterator[Text]:
     slow = [f"{name} {seconds:.0f} s" for name, seconds in counts.slowest if seconds >= SLOW_SECONDS]
     if slow:
         yield from flow(["slowest:", *slow], width)
+
+
+def _by_route(weakest: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """The weakest agreement of each route: who, how much would pass, where."""
+    return [(subject(f), f"{f.power:.1g}", f"{f.case}, {f.argument}") for f in weakest]
 
 
 def _conclusion(run: Run, counts: Tally) -> Text:

@@ -37,7 +37,9 @@ DELIBERATELY_HARD = "conditioning/"
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of a run. ``compared`` findings compared elements; ``weakest`` agreed with the least power."""
+    """Counts of a run. ``compared`` findings compared elements; ``weakest`` agreed with the least power of
+    all, ``weakest_by_route`` of those by the same route in the same dtype.
+    """
 
     cases: int
     findings: int
@@ -52,6 +54,7 @@ class Tally:
     failing_cases: int
     known: tuple[Finding, ...]
     weakest: Finding | None
+    weakest_by_route: tuple[Finding, ...]
     slowest: tuple[tuple[str, float], ...]
 
 
@@ -75,6 +78,7 @@ def tally(run: Run) -> Tally:
         failing_cases=len({f.case for f in failures}),
         known=tuple(f for f in findings if f.expected),
         weakest=_weakest(compared),
+        weakest_by_route=_weakest_by_route(compared),
         slowest=tuple(sorted(((r.case, r.seconds) for r in run.results), key=lambda s: (-s[1], s[0]))[:3]),
     )
 
@@ -87,6 +91,15 @@ def _weakest(findings: list[Finding]) -> Finding | None:
         if f.verdict is Verdict.AGREE and f.power is not None and not f.case.startswith(DELIBERATELY_HARD)
     ]
     return max(candidates, key=lambda f: (f.power or 0.0, f.id), default=None)
+
+
+def _weakest_by_route(findings: list[Finding]) -> tuple[Finding, ...]:
+    """The same for each framework, route and dtype, in that order."""
+    routes: dict[tuple[str, str, tuple[int, str]], list[Finding]] = {}
+    for f in findings:
+        routes.setdefault((f.framework, f.route, _narrowest_last(f.dtype)), []).append(f)
+    found = (_weakest(routes[route]) for route in sorted(routes))
+    return tuple(f for f in found if f is not None)
 
 
 def _narrowest_last(dtype: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oracle.execution.points import Bench, bench
+from oracle.execution.points import Bench, bench, set_up
 from oracle.judge.verdict import Finding
 from oracle.reproducer.native import MAKERS, function_lines
 from oracle.reproducer.operations import Operations
@@ -38,6 +38,11 @@ def case_script(finding: Finding, case: Case, seed: int) -> str | None:
         return None
     texts = TEXTS[framework]
     where = bench(case, finding.dtype, seed, finding.order)
+    if own is not None:  # functions have cotangents of their own
+        point, given = where.point, case.cotangent or {}
+        where = set_up(
+            case.program, point.inputs, point.wrt, where.precision, where.order, given, [seed], point.layouts
+        )
     try:
         definitions = _program(framework, where) if own is None else _function(own, case, where)
     except KeyError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import pickle
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from oracle.judge.verdict import Finding
 from oracle.lift.program import Slot
 from oracle.reproducer.origin import MAIN, NotWrittenError, Origin, origin_of, search_path, source_lines
 from oracle.reproducer.script import TEXTS, Parts, place, script
-from oracle.reproducer.sources import Module
+from oracle.reproducer.sources import Closure, Module
 from oracle.reproducer.values import array_text, literal
 
 KINDS: Mapping[str, Any] = {"f": np.float64, "i": np.int64, "b": np.bool_}
@@ -47,7 +49,7 @@ def function_script(
     texts = TEXTS[framework]
     try:
         call = _call(framework, inputs, names, slots)
-        definitions = [*_function(function), texts.CALL.strip(), "", *call]
+        definitions = [*_function(function), "", "", texts.CALL.strip(), "", *call]
     except NotWrittenError:
         return None
     parts = Parts(
@@ -90,8 +92,8 @@ def _expression(value: Any, path: str, variables: Mapping[str, str]) -> str:
     if path in variables:
         return variables[path]
     if type(value) is dict:
-        inner = (f"{literal(k)}: {_expression(v, f'{path}[{k!r}]', variables)}" for k, v in value.items())
-        return f"{{{', '.join(inner)}}}"
+        pairs = [f"{literal(k)}: {_expression(v, f'{path}[{k!r}]', variables)}" for k, v in value.items()]
+        return f"{{{', '.join(pairs)}}}"
     if type(value) in {list, tuple}:
         inner = [_expression(v, f"{path}[{k}]", variables) for k, v in enumerate(value)]
         return f"[{', '.join(inner)}]" if type(value) is list else f"({''.join(v + ', ' for v in inner)})"
@@ -124,26 +126,63 @@ def _needs_us(origin: Origin) -> bool:
 
 def _imported(origin: Origin) -> list[str]:
     own = [p for p in search_path() if origin.file and Path(origin.file).is_relative_to(p)]
-    root, _, rest = origin.attribute.partition(".")
-    lines = ["import sys", "", *(f"sys.path.insert(0, {p!r})" for p in own)] if own else []
-    lines += [f"from {origin.module} import {root}", ""]
-    return [*lines, f"fn = {root}{'.' + rest if rest else ''}", "", ""] if f"{root}{rest}" != "fn" else lines
+    root = origin.attribute.partition(".")[0]
+    found = "\n".join([*(f"sys.path.insert(0, {p!r})" for p in own), f"from {origin.module} import {root}"])
+    lines = ["import sys", found]
+    return lines if origin.attribute == "fn" else [*lines, f"fn = {origin.attribute}"]
 
 
 def _packed(function: Any) -> list[str] | None:
-    """An object, such as a module with its weights, as Python's own pickle; None if that needs more than its
-    framework.
+    """An object, such as a module with its weights, as Python's own pickle; None if there is none, or if it
+    needs us. Classes that cannot be imported are written out before it.
     """
     try:
         packed = pickle.dumps(function)
+        found = _Classes(packed)
+        found.load()
     except Exception:  # noqa: BLE001 - whatever its class does when it is copied
         return None
-    strangers = (b"__main__", b"cloudpickle", b"oracle", b"reference_engine", b"<locals>")
-    if len(packed) > LARGEST or any(s in packed for s in strangers):
+    if len(packed) > LARGEST:
+        return None
+    closure = Closure()
+    for module, name in found.classes:
+        file = getattr(sys.modules.get(module), "__file__", None) or ""
+        if module == MAIN or _needs_us(Origin(module, name, file, name)):
+            if not Path(file).is_file():
+                return None
+            closure.take(Module(Path(file)), name.partition(".")[0])
+            found.written.add(module)
+    if closure.packages & {"oracle", "reference_engine", "pytest", "."}:
         return None
     text = base64.b85encode(packed).decode("ascii")
     lines = [f"    {text[k : k + 96]!r}" for k in range(0, len(text), 96)]
-    return ["import pickle", "", "fn = pickle.loads(base64.b85decode(", *lines, "))", "", ""]
+    loader = LOADER.format(written=sorted(found.written)).splitlines()
+    return [*closure.lines(), *loader, "fn = Here(io.BytesIO(base64.b85decode(", *lines, "))).load()"]
+
+
+LOADER = """import io
+import pickle
+
+
+class Here(pickle.Unpickler):
+    def find_class(self, module, name):
+        return globals()[name] if module in {written!r} else super().find_class(module, name)
+
+"""
+
+
+class _Classes(pickle.Unpickler):
+    """Reads a pickle and notes what it refers to."""
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__(io.BytesIO(packed))
+        self.classes: list[tuple[str, str]] = []
+        self.written: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        """As pickle finds it."""
+        self.classes.append((module, name))
+        return super().find_class(module, name)
 
 
 def _to_be_pasted(origin: Origin, why: str) -> list[str]:
@@ -151,6 +190,4 @@ def _to_be_pasted(origin: Origin, why: str) -> list[str]:
     return [
         "def fn(*inputs):",
         f"    raise NotImplementedError({f'paste {where} here: {why}'!r})",
-        "",
-        "",
     ]

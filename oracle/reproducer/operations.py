@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from oracle.reproducer.sources import Closure, Module
 
@@ -19,9 +20,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 HOME = "oracle.frameworks."
 
 INFIX = {
-    "add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "truediv": ast.Div, "pow": ast.Pow, "mod": ast.Mod,
-    "floordiv": ast.FloorDiv, "lt": ast.Lt, "le": ast.LtE, "gt": ast.Gt, "ge": ast.GtE, "eq": ast.Eq,
-    "ne": ast.NotEq,
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "mod": "%", "floordiv": "//",
+    "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
 }  # fmt: skip
 """Functions of Python's operator module and what a person writes for them."""
 
@@ -61,7 +61,7 @@ class Operations:
             case ast.Call(func=ast.Name(id="positional"), args=[function]):
                 return ast.unparse(self._positional(module, function, list(given.values())))
             case ast.Call(func=ast.Name(id="native"), args=[function]):
-                renamed = _literal(module, "_NAMES")
+                renamed: Mapping[str, str] = _literal(module, "_NAMES")
                 self.closure.need(module, function)
                 words = [ast.keyword(renamed.get(n, n), value) for n, value in given.items()]
                 return ast.unparse(ast.Call(function, [], words))
@@ -87,10 +87,9 @@ class Operations:
     def _positional(self, module: Module, function: ast.expr, given: list[ast.expr]) -> ast.expr:
         match function, given:
             case ast.Attribute(value=ast.Name(id="operator"), attr=name), [left, right] if name in INFIX:
-                symbol = INFIX[name]()
-                if isinstance(symbol, ast.cmpop):
-                    return ast.Compare(left, [symbol], [right])
-                return ast.BinOp(left, symbol, right)
+                written = ast.parse(f"left {INFIX[name]} right", mode="eval").body
+                both: ast.expr = _Substitution({"left": left, "right": right}).visit(written)
+                return both
         self.closure.need(module, function)
         return ast.Call(function, given, [])
 
@@ -129,15 +128,14 @@ def _comprehended(module: Module, made: ast.DictComp) -> Iterator[tuple[str, ast
         yield name, _Substitution({loop.target.id: ast.Constant(name)}).visit(_again(made.value))
 
 
-def _literal(module: Module, name: str) -> Mapping[str, str] | tuple[str, ...]:
+def _literal(module: Module, name: str) -> Any:
     """A constant of a module."""
     (statement,) = module.bound[name]
     value = getattr(statement, "value", None)
     assert value is not None
     if isinstance(value, ast.Call):  # frozenset({...})
         value = value.args[0]
-    found: Mapping[str, str] | tuple[str, ...] = ast.literal_eval(value)
-    return found
+    return ast.literal_eval(value)
 
 
 def _reducible(function: ast.Lambda) -> bool:
@@ -151,7 +149,8 @@ def _made(module: Module, maker: str, arguments: list[ast.expr]) -> ast.Lambda |
     """The lambda that a function of the module returns, where that is all that it does."""
     match module.bound.get(maker):
         case [ast.FunctionDef(args=parameters, body=[*_, ast.Return(value=ast.Lambda() as found)] as body)]:
-            if len(body) - (ast.get_docstring(module.bound[maker][0]) is not None) == 1 and _reducible(found):
+            described = isinstance(body[0], ast.Expr)
+            if len(body) - described == 1 and _reducible(found):
                 names = [a.arg for a in parameters.args]
                 given = dict(zip(names, arguments, strict=True))
                 made = _Substitution(given).visit(_again(found))
@@ -182,7 +181,8 @@ class _Substitution(ast.NodeTransformer):
                 if found is not None:
                     one, other = found
                     same = one is other if isinstance(symbol, ast.Is) else one == other
-                    return self.visit(node.body if same else node.orelse)
+                    branch: ast.AST = self.visit(node.body if same else node.orelse)
+                    return branch
         return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:

@@ -20,7 +20,8 @@ MAIN = "__main__"
 class Origin:
     """``module`` and ``attribute`` name a function that can be imported, both empty for any other.
 
-    ``file`` is its source, empty if there is none, ``qualified`` what it is called there.
+    ``file`` is its source, empty if there is none, ``qualified`` what it is called there; an object that can
+    be called has the name of its class in angle brackets.
     """
 
     module: str
@@ -33,10 +34,13 @@ def origin_of(function: Any) -> Origin:
     """Where a function comes from."""
     owner, method = _owner(function)
     module = getattr(owner, "__module__", None) or ""
-    qualified = getattr(owner, "__qualname__", "") or type(owner).__qualname__
+    qualified = getattr(owner, "__qualname__", "")
+    if not qualified:  # an object that can be called
+        kind = type(owner)
+        return Origin("", "", _file(kind, kind.__module__), f"<{kind.__qualname__}>")
     named = f"{qualified}.{method}" if method else qualified
     file = _file(owner, module)
-    if _resolves(module, named, function):
+    if module != MAIN and _resolves(module, named, function):
         return Origin(module, named, file, named)
     return Origin("", "", file, named)
 
@@ -144,7 +148,8 @@ def _functions(module: Module) -> Iterator[ast.FunctionDef | ast.Lambda]:
 
 
 def _first_line(node: ast.FunctionDef | ast.Lambda) -> int:
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return min([node.lineno, *(d.lineno for d in decorators)])
 
 
 def _called(node: ast.FunctionDef | ast.Lambda) -> str:

@@ -21,6 +21,16 @@ TEXTS: Mapping[str, ModuleType] = {"torch": torch_text, "jax": jax_text}
 _CERTIFIED = re.compile(r"(-?[0-9.]+(?:e[-+]?[0-9]+)?)(?: .*)?")
 """A certified number, as a finding has it."""
 
+_IMPORT = re.compile(r"(import|from) [\w.]+( |$)")
+
+ALWAYS = frozenset(
+    {
+        "import base64", "import math", "import zlib", "from decimal import Decimal", "import numpy as np",
+        "from __future__ import annotations",
+    }
+)  # fmt: skip
+"""What every script imports."""
+
 HEAD = '''"""{title}
 
 {needs}
@@ -75,9 +85,11 @@ def script(finding: Finding, title: str, parts: Parts) -> str | None:
     promise = finding.route.startswith("contract")
     if not promise and finding.route not in texts.ROUTES:
         return None
+    imports = [line for line in parts.definitions if _IMPORT.match(line) and "\n" not in line]
+    rest = [line for line in parts.definitions if line not in imports]
     sections = [
         parts.setup,
-        "\n".join(parts.definitions),
+        "\n".join(rest),
         f"# {WHERE}\ngiven = {{\n" + "".join(f"    {n!r}: {e},\n" for n, e in parts.given.items()) + "}",
         f"wrt = {list(parts.wrt)!r}  # what is differentiated",
         _vectors(finding, parts),
@@ -86,11 +98,12 @@ def script(finding: Finding, title: str, parts: Parts) -> str | None:
         texts.PROMISES if promise else f"# {finding.route}{texts.ROUTES[finding.route]}",
         _result(finding, parts),
     ]
-    body = "\n\n".join(s.strip("\n") for s in sections if s.strip())
+    body = "\n\n\n".join(s.strip("\n") for s in sections if s.strip())
     if "unpacked(" in body:
-        body = UNPACK.strip() + "\n\n\n" + body
-    head = HEAD.format(title=title, needs=parts.needs, imports=texts.IMPORTS)
-    return f"{head}\n{body}\n"
+        body = f"{UNPACK.strip()}\n\n\n{body}"
+    own = [line for line in imports if line not in ALWAYS and line not in texts.IMPORTS.splitlines()]
+    named = "\n".join([*texts.IMPORTS.splitlines(), *dict.fromkeys(own)])
+    return f"{HEAD.format(title=title, needs=parts.needs, imports=named)}\n{body}\n"
 
 
 WHERE = "the very numbers"

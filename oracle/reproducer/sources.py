@@ -85,7 +85,7 @@ class Closure:
         for module in reversed(self._taken):  # what a module refers to was found later
             rest = [s for s in self._taken[module] if not isinstance(s, (ast.Import, ast.ImportFrom))]
             for statement in sorted(rest, key=lambda s: s.lineno):
-                yield ""
+                yield from ("", "")
                 yield self._text(module, statement)
 
     def _text(self, module: Module, statement: ast.stmt) -> str:
@@ -113,9 +113,9 @@ class _Bare(ast.NodeTransformer):
 
 def _copy(node: ast.AST) -> ast.AST:
     """The node again, to be changed."""
-    mode = "eval" if isinstance(node, ast.expr) else "exec"
-    parsed = ast.parse(ast.unparse(node), mode=mode)
-    return parsed.body if isinstance(parsed, ast.Expression) else parsed.body[0]
+    if isinstance(node, ast.expr):
+        return ast.parse(ast.unparse(node), mode="eval").body
+    return ast.parse(ast.unparse(node)).body[0]
 
 
 def _binds(statement: ast.stmt) -> Iterator[str]:

@@ -35,8 +35,8 @@ def table(planned: Sequence[Planned], tried: Iterable[Trial], width: int) -> Ite
             yield Text.assemble(_columns(cells, widths), GAP, said)
         else:
             fault, where, route, verdict, control = cells
-            yield from flow([said, f"{fault} in {where}", route], width, gap=": ")
-            yield from flow([f"{verdict}, without it {control}"], width, "    ")
+            yield from flow([said, f"{fault} in {where}"], width, gap=": ")
+            yield from flow([f"{verdict} by {route}, without it {control}"], width, "    ")
 
 
 def summary(tried: Sequence[Trial], seconds: float, width: int) -> Iterator[Text]:

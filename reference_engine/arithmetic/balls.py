@@ -114,7 +114,7 @@ class Balls:
 
     def elementwise(self, f: Elementwise, values: Sequence[Values], attrs: Mapping[str, Attr]) -> Values:
         """The scalar ball function over all elements."""
-        if all(v.dtype != object for v in values):
+        if object not in [v.dtype for v in values]:
             return np.asarray(f.float64(*values, **attrs))
         function = partial(f.ball, **attrs) if attrs else f.ball
         if f.jumps is not None:

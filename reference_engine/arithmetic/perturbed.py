@@ -25,6 +25,7 @@ from reference_engine.arithmetic import (
     truth,
 )
 from reference_engine.arithmetic.balls import ZERO, StructuralZero, midpoints
+from reference_engine.arithmetic.exactness import products_exact, sums_exactly
 from reference_engine.arithmetic.float64 import Float64, as_float64, first_maximum_last, pick_by
 from reference_engine.precision import PRECISIONS, Precision
 from reference_engine.program import Attr, Kind, Node, TensorType
@@ -176,7 +177,7 @@ class Perturbed:
             return np.asarray(out)
         clean = (terms == terms[:1]).all(axis=(0, -1))
         if clean.any():
-            exact = clean & self._sums_exactly(terms[0], clean)
+            exact = clean & sums_exactly(terms[0], clean, self.precision.bits)
             out = np.where(exact, raw[0], out)
         return np.asarray(out)
 
@@ -189,21 +190,6 @@ class Perturbed:
         """
         return self.unit * 2.0 ** (self.precision.bits - self.precision.accumulation_bits)
 
-    def _sums_exactly(self, terms: Values, where: Values) -> Values:
-        """Where every partial sum in any order is representable: the terms are multiples of one power of two
-        and the sum of their sizes has few enough bits.
-        """
-        mantissa, exponent = np.frexp(terms[where])
-        with np.errstate(all="ignore"):
-            whole = np.nan_to_num(mantissa * 2.0**53).astype(np.int64)
-            lowest = (whole & -whole).astype(np.float64)
-            quantum = np.where(whole == 0, np.inf, np.ldexp(lowest, exponent - 53)).min(axis=-1)
-            size = np.abs(terms[where]).sum(axis=-1)
-            fits = (size == 0) | (size / quantum <= 2.0**self.precision.bits)
-        out = np.zeros(where.shape, dtype=bool)
-        out[where] = fits
-        return out
-
     def cumsum(self, x: Values, axis: int) -> Values:
         """Running sums, each with the roundings of the ones before it."""
         moved = np.moveaxis(x, axis + 1, -1)
@@ -215,7 +201,7 @@ class Perturbed:
             out = out + self.unit * self._uniform(out.shape) * np.maximum.accumulate(np.abs(partial), axis=-1)
         clean = (moved == moved[:1]).all(axis=(0, -1))
         if clean.any():
-            exact = clean & self._sums_exactly(moved[0], clean)
+            exact = clean & sums_exactly(moved[0], clean, self.precision.bits)
             out = np.where(exact[..., None], partial[0], out)
         return np.moveaxis(out, -1, axis + 1)
 
@@ -242,16 +228,9 @@ class Perturbed:
         products = raw + raw * self._uniform(raw.shape) * self._adding
         if (raw[0] == raw[-1]).any():
             clean = (raw == raw[:1]).all(axis=(0, -1))
-            exact = clean & self._products_exact(raw[0], clean)
+            exact = clean & products_exact(raw[0], clean, self.precision.bits)
             products = np.where(exact[..., None], raw, products)
         return self._partial_sums(products)
-
-    def _products_exact(self, products: Values, where: Values) -> Values:
-        mantissa, _ = np.frexp(np.nan_to_num(products[where]))
-        scaled = mantissa * 2.0 ** min(self.precision.bits, 26)
-        out = np.zeros(where.shape, dtype=bool)
-        out[where] = (scaled == np.floor(scaled)).all(axis=-1)
-        return out
 
     def scatter_add(self, x: Values, index: Values, size: int) -> Values:
         """Added one after the other, each partial sum rounded."""

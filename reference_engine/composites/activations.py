@@ -11,7 +11,7 @@ from reference_engine.trace import Tensor, constant, xp
 HALF = Fraction(1, 2)
 
 
-@composite("activation")
+@composite("activation", call={"x": "...", "beta": (1.0, 2.0), "threshold": (None, 20.0)})
 def softplus(x: Tensor, beta: float = 1.0, threshold: float | None = None) -> Tensor:
     """Definition: log(1 + exp(beta x)) / beta; with a threshold, x itself where beta x is above it.
 
@@ -60,7 +60,7 @@ def mish(x: Tensor) -> Tensor:
     return x * xp.tanh(xp.softplus(x))  # type: ignore[no-any-return]
 
 
-@composite("activation")
+@composite("activation", call={"x": "...", "approximate": ("none", "tanh")})
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     """Definition: x Phi(x) with the normal distribution function Phi; for approximate="tanh" x (1 +
     tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016).
@@ -106,7 +106,7 @@ def tanhshrink(x: Tensor) -> Tensor:
     return x - xp.tanh(x)  # type: ignore[no-any-return]
 
 
-@composite("activation")
+@composite("activation", call={"x": "* probability"})
 def logit(x: Tensor, eps: float | None = None) -> Tensor:
     """Definition: log(x / (1 - x)); with eps, x is first limited to [eps, 1 - eps].
 
@@ -120,7 +120,13 @@ def logit(x: Tensor, eps: float | None = None) -> Tensor:
     return xp.log(x / (1 - x))  # type: ignore[no-any-return]
 
 
-@composite("activation")
+@composite(
+    "activation",
+    call=(
+        {"x": "... 2"},
+        {"x": "2 ...", "axis": (0,)},
+    ),
+)
 def glu(x: Tensor, axis: int = -1) -> Tensor:
     """Definition: a sigmoid(b) for the two halves a and b of x along an axis (Dauphin et al. 2017).
 

@@ -6,7 +6,7 @@ from reference_engine.operations import composite
 from reference_engine.trace import Tensor, xp
 
 
-@composite("special")
+@composite("special", call={"x": "* moderate"})
 def i0(x: Tensor) -> Tensor:
     """Definition: the modified Bessel function of the first kind of order 0.
 
@@ -17,7 +17,7 @@ def i0(x: Tensor) -> Tensor:
     return xp.bessel_i(x, n=0)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* moderate"})
 def i1(x: Tensor) -> Tensor:
     """Definition: the modified Bessel function of the first kind of order 1.
 
@@ -50,7 +50,7 @@ def i1e(x: Tensor) -> Tensor:
     return xp.bessel_ie(x, n=1)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def k0(x: Tensor) -> Tensor:
     """Definition: the modified Bessel function of the second kind of order 0, for positive x.
 
@@ -61,7 +61,7 @@ def k0(x: Tensor) -> Tensor:
     return xp.bessel_k(x, n=0)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def k1(x: Tensor) -> Tensor:
     """Definition: the modified Bessel function of the second kind of order 1, for positive x.
 
@@ -72,7 +72,7 @@ def k1(x: Tensor) -> Tensor:
     return xp.bessel_k(x, n=1)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def k0e(x: Tensor) -> Tensor:
     """Definition: exp(x) k0(x).
 
@@ -83,7 +83,7 @@ def k0e(x: Tensor) -> Tensor:
     return xp.bessel_ke(x, n=0)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def k1e(x: Tensor) -> Tensor:
     """Definition: exp(x) k1(x).
 
@@ -116,7 +116,7 @@ def j1(x: Tensor) -> Tensor:
     return xp.bessel_j(x, n=1)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def y0(x: Tensor) -> Tensor:
     """Definition: the Bessel function of the second kind of order 0, for positive x.
 
@@ -127,7 +127,7 @@ def y0(x: Tensor) -> Tensor:
     return xp.bessel_y(x, n=0)  # type: ignore[no-any-return]
 
 
-@composite("special")
+@composite("special", call={"x": "* positive"})
 def y1(x: Tensor) -> Tensor:
     """Definition: the Bessel function of the second kind of order 1, for positive x.
 

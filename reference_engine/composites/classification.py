@@ -57,7 +57,14 @@ def _importance(
     return safe, xp.where(kept, own, constant(0, "real"))
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {"input": "b n", "target": "b class:n"},
+        {"input": "b n", "target": "b class:n", "weight": "n positive"},
+        {"input": "b n d", "target": "b d class:n"},
+    ),
+)
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -77,7 +84,14 @@ def nll_loss(
     return _averaged(loss if importance is None else loss * importance, importance, reduction)
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {"input": "b n", "target": "b class:n", "label_smoothing": (0.0, 0.1)},
+        {"input": "b n", "target": "b class:n", "weight": "n positive"},
+        {"input": "b n", "target": "b n probability"},
+    ),
+)
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -116,7 +130,13 @@ def cross_entropy(
     return hard * (1 - smoothing) + _averaged(uniform, importance, reduction) * (smoothing / classes)  # type: ignore[no-any-return]
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {"input": "... probability", "target": "... probability"},
+        {"input": "... probability", "target": "... probability", "weight": "... positive"},
+    ),
+)
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
@@ -135,7 +155,13 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {"input": "...", "target": "... probability"},
+        {"input": "...", "target": "... probability", "pos_weight": "... positive"},
+    ),
+)
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -143,8 +169,8 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Definition: (1 + (pos_weight - 1) t) softplus(x) - pos_weight t x for logit x = input and target t, times
-    weight, reduced; the cross entropy of t and sigmoid(x).
+    """Definition: (1 + (pos_weight - 1) t) softplus(x) - pos_weight t x for logit x = input and target t,
+    times weight, reduced; the cross entropy of t and sigmoid(x).
 
     Derivative: sigmoid(x) - t without weights, which loses digits where the target is met.
     Where it is not differentiable: nowhere.
@@ -159,7 +185,18 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {
+            "input": "b ...",
+            "target": "b ... positive",
+            "reduction": ("mean", "sum", "none", "batchmean"),
+            "log_target": (False,),
+        },
+        {"input": "b ...", "target": "b ... moderate", "log_target": (True,)},
+    ),
+)
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """Definition: t (log(t) - input) for log probabilities input and a target t, or its logarithm with
     log_target; "batchmean" divides the sum by the extent of axis 0.
@@ -178,7 +215,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     return reduced(loss, reduction)
 
 
-@composite("loss")
+@composite("loss", call={"input": "...", "target": "...", "var": "... positive"})
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Tensor, eps: float = 1e-6, reduction: str = "mean", full: bool = False
 ) -> Tensor:

@@ -80,7 +80,15 @@ def _expect_rank(name: str, weight: Tensor, rank: int) -> None:
         raise ProgramError(msg)
 
 
-@composite("convolution")
+@composite(
+    "convolution",
+    call=(
+        {"x": "b c N", "weight": "o c k", "stride": (1, 2), "padding": (0, 1, "same"), "dilation": (1, 2)},
+        {"x": "b c N", "weight": "o c k", "bias": "o", "stride": (1, 2), "padding": (0, 1)},
+        {"x": "b 2 N", "weight": "2 1 k", "groups": (2,)},
+        {"x": "c N", "weight": "o c k"},
+    ),
+)
 def conv1d(
     x: Tensor,
     weight: Tensor,
@@ -101,7 +109,20 @@ def conv1d(
     return _convolution("conv1d", x, weight, bias, stride, padding, dilation, groups)
 
 
-@composite("convolution")
+@composite(
+    "convolution",
+    call=(
+        {
+            "x": "b c N M",
+            "weight": "o c 2 2",
+            "stride": (1, 2, (2, 1)),
+            "padding": (0, 1),
+            "dilation": (1, 2),
+        },
+        {"x": "b c N M", "weight": "o c 3 1", "bias": "o", "padding": (0, "same")},
+        {"x": "b 2 N M", "weight": "2 1 2 2", "groups": (2,)},
+    ),
+)
 def conv2d(
     x: Tensor,
     weight: Tensor,
@@ -121,7 +142,7 @@ def conv2d(
     return _convolution("conv2d", x, weight, bias, stride, padding, dilation, groups)
 
 
-@composite("convolution")
+@composite("convolution", call={"x": "1 c 3 2 2", "weight": "o c 2 2 1", "padding": (0, (1, 0, 0))})
 def conv3d(
     x: Tensor,
     weight: Tensor,
@@ -191,7 +212,21 @@ def _transposed(
     return _with_bias(out, bias, rank, batched=x.ndim == rank + 2)
 
 
-@composite("convolution")
+@composite(
+    "convolution",
+    call=(
+        {"x": "b c n", "weight": "c o k", "stride": (1, 2), "padding": (0,), "dilation": (1, 2)},
+        {
+            "x": "b c n",
+            "weight": "c o 3",
+            "bias": "o",
+            "stride": (2,),
+            "padding": (1,),
+            "output_padding": (0, 1),
+        },
+        {"x": "b 2 n", "weight": "2 1 k", "groups": (2,)},
+    ),
+)
 def conv_transpose1d(
     x: Tensor,
     weight: Tensor,
@@ -213,7 +248,13 @@ def conv_transpose1d(
     return _transposed("conv_transpose1d", x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-@composite("convolution")
+@composite(
+    "convolution",
+    call=(
+        {"x": "b c n m", "weight": "c o 2 2", "stride": (1, 2), "padding": (0, 1)},
+        {"x": "b c n m", "weight": "c o 2 1", "bias": "o"},
+    ),
+)
 def conv_transpose2d(
     x: Tensor,
     weight: Tensor,

@@ -28,7 +28,7 @@ def e() -> Tensor:
     return xp.exp(constant(1, "real"))  # type: ignore[no-any-return]
 
 
-@composite("arithmetic")
+@composite("arithmetic", call={"x": "* number"})
 def positive(x: Tensor) -> Tensor:
     """Definition: x.
 
@@ -50,7 +50,7 @@ def square(x: Tensor) -> Tensor:
     return x * x
 
 
-@composite("elementwise")
+@composite("elementwise", call={"x": "* moderate"})
 def exp2(x: Tensor) -> Tensor:
     """Definition: 2 to the power x.
 
@@ -61,7 +61,7 @@ def exp2(x: Tensor) -> Tensor:
     return constant(2, "real") ** x
 
 
-@composite("elementwise")
+@composite("elementwise", call={"x": "* positive"})
 def log2(x: Tensor) -> Tensor:
     """Definition: log(x)/log(2).
 
@@ -72,7 +72,7 @@ def log2(x: Tensor) -> Tensor:
     return xp.log(x) / xp.log(constant(2, "real"))  # type: ignore[no-any-return]
 
 
-@composite("elementwise")
+@composite("elementwise", call={"x": "* positive"})
 def log10(x: Tensor) -> Tensor:
     """Definition: log(x)/log(10).
 
@@ -110,7 +110,7 @@ def hypot(x1: Tensor, x2: Tensor) -> Tensor:
     return xp.sqrt(x1 * x1 + x2 * x2)  # type: ignore[no-any-return]
 
 
-@composite("arithmetic")
+@composite("arithmetic", call={"x1": "*", "x2": "* positive"})
 def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     """Definition: the largest integer <= x1/x2.
 
@@ -123,7 +123,7 @@ def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     return xp.floor(x1 / x2)  # type: ignore[no-any-return]
 
 
-@composite("arithmetic")
+@composite("arithmetic", call={"x1": "*", "x2": "* positive"})
 def remainder(x1: Tensor, x2: Tensor) -> Tensor:
     """Definition: x1 - x2 floor(x1/x2), which has the sign of x2.
 
@@ -134,7 +134,7 @@ def remainder(x1: Tensor, x2: Tensor) -> Tensor:
     return x1 - x2 * xp.floor_divide(x1, x2)  # type: ignore[no-any-return]
 
 
-@composite("selection", kinks=(0.0,))
+@composite("selection", kinks=(0.0,), call={"x": "...", "min": (-1.0, 0.0, None), "max": (1.0, 0.5)})
 def clip(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     """Definition: x limited to [min, max], as minimum(maximum(x, min), max).
 

@@ -47,7 +47,7 @@ def known(tensor: Tensor) -> Any:
     return value.value if isinstance(value, FrozenArray) else np.asarray(value)
 
 
-@composite("indexing")
+@composite("indexing", call={"x": "N ...", "indices": "k index:N once", "key": ((("tensor", 0),),)})
 def getitem(x: Tensor, indices: Sequence[Tensor], key: tuple[Attr, ...]) -> Tensor:
     """Definition: x[key] with integers, slices, None, ... and integer tensors, by numpy's rules.
 
@@ -104,7 +104,13 @@ def _index_axes(entries: Sequence[Any], rank: int) -> int:
     return sum(1 for e in entries[: advanced[0]] if e is None or isinstance(e, slice))
 
 
-@composite("indexing")
+@composite(
+    "indexing",
+    call=(
+        {"x": "n ...", "indices": "k index:n", "axis": (0,)},
+        {"x": "... n", "indices": "k index:n", "axis": (-1,)},
+    ),
+)
 def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     """Definition: slices of x at integer positions along an axis.
 
@@ -116,7 +122,13 @@ def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     return x[(slice(None),) * axis + (indices,)]
 
 
-@composite("indexing")
+@composite(
+    "indexing",
+    call=(
+        {"x": "n k", "indices": "n j index:k", "axis": (-1,)},
+        {"x": "n k", "indices": "j k index:n", "axis": (0,)},
+    ),
+)
 def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
     """Definition: for each place of indices the element of x there with the position along one axis replaced.
 
@@ -134,7 +146,7 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
     return x[tuple(key)]
 
 
-@composite("indexing")
+@composite("indexing", call={"x": "n ...", "indices": "k index:n", "updates": "k ...", "axis": (0,)})
 def scatter_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int = 0) -> Tensor:
     """Definition: x with slices of updates added at integer positions along an axis; repeated positions add
     up.
@@ -160,7 +172,7 @@ def scatter_add(x: Tensor, indices: Tensor, updates: Tensor, axis: int = 0) -> T
     return xp.moveaxis(added, source=0, destination=axis)  # type: ignore[no-any-return]
 
 
-@composite("indexing")
+@composite("indexing", call={"indices": "... class:n", "weight": "n k"})
 def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     """Definition: rows of weight at integer positions.
 

@@ -13,7 +13,13 @@ from reference_engine.program import ProgramError
 from reference_engine.trace import Tensor, constant, xp
 
 
-@composite("layer")
+@composite(
+    "layer",
+    call=(
+        {"x": "... i", "weight": "o i"},
+        {"x": "... i", "weight": "o i", "bias": "o"},
+    ),
+)
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Definition: x times the transpose of weight (out, in), plus bias.
 
@@ -31,7 +37,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out if bias is None else out + bias
 
 
-@composite("layer")
+@composite(
+    "layer",
+    call=(
+        {"x1": "b i", "x2": "b j", "weight": "o i j"},
+        {"x1": "b i", "x2": "b j", "weight": "o i j", "bias": "o"},
+    ),
+)
 def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Definition: the sum over i, j of x1[i] weight[k, i, j] x2[j], plus bias[k], for each row.
 
@@ -43,7 +55,7 @@ def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None)
     return out if bias is None else out + bias  # type: ignore[no-any-return]
 
 
-@composite("layer")
+@composite("layer", call={"x": "...", "mask": "... bool", "p": (0.5, 0.25)})
 def dropout(x: Tensor, mask: Tensor, p: float = 0.5) -> Tensor:
     """Definition: x mask / (1 - p), with a mask of zeros and ones that is given, not drawn (Srivastava et al.
     2014).
@@ -61,7 +73,20 @@ def _inverse_root(extent: int) -> Tensor:
     return constant(Fraction(1, root)) if root * root == extent else xp.rsqrt(constant(extent, "real"))
 
 
-@composite("attention")
+@composite(
+    "attention",
+    call=(
+        {
+            "query": "... n d",
+            "key": "... m d",
+            "value": "... m e",
+            "scale": (None, 0.5),
+            "is_causal": (False,),
+        },
+        {"query": "... n d", "key": "... m d", "value": "... m e", "attn_mask": "n m", "is_causal": (False,)},
+        {"query": "... n d", "key": "... n d", "value": "... n e", "is_causal": (True,)},
+    ),
+)
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -43,7 +43,13 @@ def _as_right_side(found: Tensor, x2: Tensor) -> Tensor:
     return xp.reshape(found, shape=found.shape[:-1]) if x2.ndim == 1 else found
 
 
-@composite("linalg")
+@composite(
+    "linalg",
+    call=(
+        {"x1": "... n n invertible", "x2": "... n k"},
+        {"x1": "n n invertible", "x2": "n"},
+    ),
+)
 def solve(x1: Tensor, x2: Tensor) -> Tensor:
     """Definition: the x with x1 x = x2; x2 is one vector or matrices.
 
@@ -55,7 +61,13 @@ def solve(x1: Tensor, x2: Tensor) -> Tensor:
     return _as_right_side(xp.linear_system(a, b), x2)
 
 
-@composite("linalg")
+@composite(
+    "linalg",
+    call=(
+        {"x1": "... n n triangular", "x2": "... n k"},
+        {"x1": "n n triangular", "x2": "n"},
+    ),
+)
 def solve_triangular(x1: Tensor, x2: Tensor, upper: bool, unitriangular: bool = False) -> Tensor:
     """Definition: the x with x1 x = x2, reading one triangle of x1 only; a unit triangle's diagonal is not
     read.
@@ -68,7 +80,7 @@ def solve_triangular(x1: Tensor, x2: Tensor, upper: bool, unitriangular: bool = 
     return _as_right_side(xp.triangular_system(a, b, lower=not upper, unit_diagonal=unitriangular), x2)
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n invertible"})
 def inv(x: Tensor) -> Tensor:
     """Definition: the inverse matrix.
 
@@ -80,7 +92,7 @@ def inv(x: Tensor) -> Tensor:
     return xp.solve(x, constant(np.eye(x.shape[-1])))  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n invertible"})
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     """Definition: the sign of the determinant and the logarithm of its size.
 
@@ -91,7 +103,7 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     return xp.sign(xp.det(real(x))), xp.logabsdet(real(x))
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n k", "offset": (0, 1, -1)})
 def trace(x: Tensor, offset: int = 0) -> Tensor:
     """Definition: the sum of a diagonal of the last two axes.
 
@@ -102,7 +114,7 @@ def trace(x: Tensor, offset: int = 0) -> Tensor:
     return xp.sum(xp.diagonal(x, offset=offset), axis=-1)  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n definite"})
 def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     """Definition: the lower L with positive diagonal and L L^T the symmetric part of x, or its transpose.
 
@@ -114,7 +126,7 @@ def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     return xp.matrix_transpose(found) if upper else found  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n spectral"})
 def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
     """Definition: eigenvalues, ascending, and orthonormal eigenvectors (columns) of the symmetric part of x.
 
@@ -126,7 +138,7 @@ def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
     return xp.eigenvalues(symmetric), xp.eigenvectors(symmetric)
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n spectral"})
 def eigvalsh(x: Tensor) -> Tensor:
     """Definition: eigenvalues of the symmetric part of x, ascending.
 
@@ -137,7 +149,7 @@ def eigvalsh(x: Tensor) -> Tensor:
     return xp.eigenvalues(_symmetric("eigvalsh", x))  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n k singular_values"})
 def svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Definition: U, s and Vh with x = U diag(s) Vh, s descending, as many as the shorter side is long.
 
@@ -149,7 +161,7 @@ def svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return xp.left_singular(x), xp.singular_values(x), xp.right_singular(x)
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n k singular_values"})
 def svdvals(x: Tensor) -> Tensor:
     """Definition: singular values, descending.
 
@@ -160,7 +172,7 @@ def svdvals(x: Tensor) -> Tensor:
     return xp.singular_values(_matrix("svdvals", x))  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n k full_rank"})
 def qr(x: Tensor) -> tuple[Tensor, Tensor]:
     """Definition: Q with orthonormal columns and upper triangular R with x = Q R, as many as the shorter
     side is long.
@@ -178,7 +190,7 @@ def qr(x: Tensor) -> tuple[Tensor, Tensor]:
     return q, xp.concatenate([xp.qr_upper(leading), xp.matrix_transpose(q) @ x[..., :, rows:]], axis=-1)
 
 
-@composite("linalg")
+@composite("linalg", call={"x": "... n n small"})
 def matrix_exp(x: Tensor) -> Tensor:
     """Definition: the matrix exponential, the sum of x^k/k!.
 
@@ -189,7 +201,13 @@ def matrix_exp(x: Tensor) -> Tensor:
     return xp.exponential_derivative(_matrix("matrix_exp", x), [])  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite(
+    "linalg",
+    call=(
+        {"x1": "... n", "x2": "... n", "axis": (-1,)},
+        {"x1": "... n", "x2": "n", "axis": (-1,)},
+    ),
+)
 def vecdot(x1: Tensor, x2: Tensor, axis: int = -1) -> Tensor:
     """Definition: the sum of x1 * x2 along an axis, the others broadcast.
 
@@ -202,7 +220,7 @@ def vecdot(x1: Tensor, x2: Tensor, axis: int = -1) -> Tensor:
     return xp.reshape(found, shape=found.shape[:-2])  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x1": "n", "x2": "k"})
 def outer(x1: Tensor, x2: Tensor) -> Tensor:
     """Definition: the products of each element of one vector with each of another.
 
@@ -216,7 +234,7 @@ def outer(x1: Tensor, x2: Tensor) -> Tensor:
     return xp.expand_dims(x1, axis=1) * xp.expand_dims(x2, axis=0)  # type: ignore[no-any-return]
 
 
-@composite("linalg")
+@composite("linalg", call={"x1": "... 3", "x2": "... 3", "axis": (-1,)})
 def cross(x1: Tensor, x2: Tensor, axis: int = -1) -> Tensor:
     """Definition: the vector product along an axis of extent 3.
 

@@ -26,7 +26,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
             raise ProgramError(msg)
 
 
-@composite("loss")
+@composite("loss", call={"input": "...", "target": "..."})
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Definition: (input - target)^2, reduced.
 
@@ -38,7 +38,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduced(d * d, reduction)
 
 
-@composite("loss", kinks=(0.0,))
+@composite("loss", kinks=(0.0,), call={"input": "...", "target": "..."})
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Definition: |input - target|, reduced.
 
@@ -49,7 +49,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduced(abs(real(input) - target), reduction)
 
 
-@composite("loss")
+@composite("loss", call={"input": "...", "target": "...", "delta": (1.0, 0.5)})
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """Definition: d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), for d = input - target (Huber
     1964).
@@ -64,7 +64,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return reduced(xp.where(size <= delta, d * d * constant(HALF), far), reduction)
 
 
-@composite("loss", kinks=(0.0,))
+@composite("loss", kinks=(0.0,), call={"input": "...", "target": "...", "beta": (1.0, 0.5, 0.0)})
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """Definition: d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target (Girshick
     2015).
@@ -81,7 +81,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     return reduced(xp.where(size < beta, near, size - constant(beta, "real") / 2), reduction)
 
 
-@composite("loss", kinks=(1.0,))
+@composite("loss", kinks=(1.0,), call={"input": "...", "target": "... signs"})
 def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Definition: max(0, 1 - input target) for targets of -1 and 1, reduced.
 
@@ -92,7 +92,7 @@ def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor
     return reduced(xp.maximum(1 - real(input) * target, 0), reduction)
 
 
-@composite("loss", kinks=(1.0,))
+@composite("loss", kinks=(1.0,), call={"input": "...", "target": "... signs", "margin": (1.0, 0.5)})
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
@@ -108,7 +108,13 @@ def hinge_embedding_loss(
     return reduced(apart + together, reduction)
 
 
-@composite("loss")
+@composite(
+    "loss",
+    call=(
+        {"input": "... moderate", "target": "... positive", "log_input": (True,)},
+        {"input": "... positive", "target": "... positive", "log_input": (False,)},
+    ),
+)
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, reduction: str = "mean"
 ) -> Tensor:
@@ -122,7 +128,7 @@ def poisson_nll_loss(
     return reduced(xp.exp(x) - target * x if log_input else x - target * xp.log(x), reduction)
 
 
-@composite("loss")
+@composite("loss", call={"input": "...", "target": "... signs"})
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Definition: log(1 + exp(-target input)), reduced.
 

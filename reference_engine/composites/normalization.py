@@ -38,7 +38,14 @@ def _scaled_channels(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> T
     )
 
 
-@composite("normalization")
+@composite(
+    "normalization",
+    call=(
+        {"x": "b ... N", "normalized_shape": lambda shapes: (shapes["x"][-1:],)},
+        {"x": "b ... N", "normalized_shape": lambda shapes: (shapes["x"][-1:],), "weight": "N", "bias": "N"},
+        {"x": "b n M", "normalized_shape": lambda shapes: (shapes["x"][-2:],)},
+    ),
+)
 def layer_norm(
     x: Tensor,
     normalized_shape: int | tuple[int, ...],
@@ -56,7 +63,13 @@ def layer_norm(
     return _scaled(standardized(x, _last_axes("layer_norm", x, normalized_shape), eps), weight, bias)
 
 
-@composite("normalization")
+@composite(
+    "normalization",
+    call=(
+        {"x": "... N", "normalized_shape": lambda shapes: (shapes["x"][-1:],)},
+        {"x": "... N", "normalized_shape": lambda shapes: (shapes["x"][-1:],), "weight": "N"},
+    ),
+)
 def rms_norm(
     x: Tensor, normalized_shape: int | tuple[int, ...], weight: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -73,7 +86,13 @@ def rms_norm(
     return _scaled(x * xp.rsqrt(square + eps), weight, None)
 
 
-@composite("normalization")
+@composite(
+    "normalization",
+    call=(
+        {"x": "b 2 N", "num_groups": (1, 2)},
+        {"x": "b 2 N", "num_groups": (1, 2), "weight": "2", "bias": "2"},
+    ),
+)
 def group_norm(
     x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -93,7 +112,13 @@ def group_norm(
     return _scaled_channels(xp.reshape(out, shape=x.shape), weight, bias)
 
 
-@composite("normalization")
+@composite(
+    "normalization",
+    call=(
+        {"x": "b c N"},
+        {"x": "b c N", "weight": "c", "bias": "c"},
+    ),
+)
 def instance_norm(
     x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -110,7 +135,14 @@ def instance_norm(
     return _scaled_channels(standardized(x, tuple(range(2, x.ndim)), eps), weight, bias)
 
 
-@composite("normalization")
+@composite(
+    "normalization",
+    call=(
+        {"x": "N c"},
+        {"x": "N c", "weight": "c", "bias": "c"},
+        {"x": "N c m"},
+    ),
+)
 def batch_norm(
     x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:

@@ -37,7 +37,11 @@ def _max_pool(
     return xp.reshape(xp.max(patches, axis=-1), shape=shape)  # type: ignore[no-any-return]
 
 
-@composite("pooling", kinks=(0.0,))
+@composite(
+    "pooling",
+    kinks=(0.0,),
+    call={"x": "b c N", "kernel_size": (2, 3), "stride": (None, 1), "padding": (0, 1)},
+)
 def max_pool1d(
     x: Tensor,
     kernel_size: Extents,
@@ -54,7 +58,7 @@ def max_pool1d(
     return _max_pool("max_pool1d", x, 1, kernel_size, stride, padding, dilation)
 
 
-@composite("pooling", kinks=(0.0,))
+@composite("pooling", kinks=(0.0,), call={"x": "b c N M", "kernel_size": (2, (3, 1)), "stride": (None, 1)})
 def max_pool2d(
     x: Tensor,
     kernel_size: Extents,
@@ -94,7 +98,7 @@ def _avg_pool(
     return total / constant(strided.sum(axis=tuple(range(rank, 2 * rank))))  # type: ignore[no-any-return]
 
 
-@composite("pooling")
+@composite("pooling", call={"x": "b c N", "kernel_size": (2, 3), "stride": (None, 1), "padding": (0, 1)})
 def avg_pool1d(
     x: Tensor,
     kernel_size: Extents,
@@ -111,7 +115,7 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", x, 1, kernel_size, stride, padding, count_include_pad)
 
 
-@composite("pooling")
+@composite("pooling", call={"x": "b c N M", "kernel_size": (2, (3, 1)), "stride": (None, 1)})
 def avg_pool2d(
     x: Tensor,
     kernel_size: Extents,
@@ -149,7 +153,7 @@ def _adaptive(name: str, x: Tensor, output_size: Extents, rank: int) -> Tensor:
     return xp.reshape(mean, shape=(*outer, *sizes))  # type: ignore[no-any-return]
 
 
-@composite("pooling")
+@composite("pooling", call={"x": "b c N", "output_size": (1, 2)})
 def adaptive_avg_pool1d(x: Tensor, output_size: Extents) -> Tensor:
     """Definition: the mean of output_size windows that cover the last axis; window i runs from floor(i n /
     size) to ceil((i + 1) n / size).
@@ -161,7 +165,7 @@ def adaptive_avg_pool1d(x: Tensor, output_size: Extents) -> Tensor:
     return _adaptive("adaptive_avg_pool1d", x, output_size, 1)
 
 
-@composite("pooling")
+@composite("pooling", call={"x": "b c N M", "output_size": (1, (2, 1))})
 def adaptive_avg_pool2d(x: Tensor, output_size: Extents) -> Tensor:
     """Definition: adaptive_avg_pool1d over each of the last two axes.
 
@@ -172,7 +176,13 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Extents) -> Tensor:
     return _adaptive("adaptive_avg_pool2d", x, output_size, 2)
 
 
-@composite("pooling")
+@composite(
+    "pooling",
+    call=(
+        {"x": "b c n", "scale_factor": (2,)},
+        {"x": "b c n m", "scale_factor": (2, (1, 2))},
+    ),
+)
 def upsample_nearest(x: Tensor, scale_factor: Extents) -> Tensor:
     """Definition: each element of the axes after the channel (axis 1) repeated scale_factor times; torch's
     interpolate(mode="nearest") with an integer factor.

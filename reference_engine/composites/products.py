@@ -15,7 +15,17 @@ from reference_engine.program import ProgramError
 from reference_engine.trace import Tensor, broadcast, xp
 
 
-@composite("contraction")
+@composite(
+    "contraction",
+    call=(
+        {"x1": "n m", "x2": "m k"},
+        {"x1": "... n m", "x2": "... m k"},
+        {"x1": "... n m", "x2": "m k"},
+        {"x1": "n m", "x2": "m"},
+        {"x1": "m", "x2": "m k"},
+        {"x1": "m", "x2": "m"},
+    ),
+)
 def matmul(x1: Tensor, x2: Tensor) -> Tensor:
     """Definition: the matrix product of the last two axes, the others broadcast; vectors as rows and columns.
 
@@ -80,7 +90,19 @@ def _own_diagonal(x: Tensor, labels: str) -> tuple[Tensor, str]:
     return rearranged(x, places), unique
 
 
-@composite("contraction")
+@composite(
+    "contraction",
+    call=(
+        {
+            "operands": "n n",
+            "subscripts": ("ij,jk->ik", "ij,kj->ik", "ij,ij->ij", "ij,ij->", "ii,jk->jk", "ij,jk->ki"),
+        },
+        {
+            "operands": "b n n",
+            "subscripts": ("bij,bjk->bik", "bij,bkj->ik", "bij,bij->b", "...ij,...jk->...ik"),
+        },
+    ),
+)
 def einsum(subscripts: str, operands: Sequence[Tensor]) -> Tensor:
     """Definition: Einstein's summation, contracted from left to right.
 
@@ -102,7 +124,14 @@ def einsum(subscripts: str, operands: Sequence[Tensor]) -> Tensor:
     return whole if labels == out else xp.transpose(whole, axes=tuple(labels.index(c) for c in out))
 
 
-@composite("contraction")
+@composite(
+    "contraction",
+    call=(
+        {"x1": "n m", "x2": "m k", "axes": (1, ((1,), (0,)))},
+        {"x1": "b n m", "x2": "n m k", "axes": (2,)},
+        {"x1": "n", "x2": "m", "axes": (0,)},
+    ),
+)
 def tensordot(x1: Tensor, x2: Tensor, axes: int | tuple[tuple[int, ...], tuple[int, ...]] = 2) -> Tensor:
     """Definition: the sum of products over pairs of axes.
 

@@ -74,7 +74,7 @@ def hardswish(x: Tensor) -> Tensor:
     return x * xp.relu6(x + 3) / 6  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(0.0,))
+@composite("activation", kinks=(0.0,), call={"x": "...", "negative_slope": (0.01, 0.5)})
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """Definition: x where it is positive, else negative_slope x.
 
@@ -85,7 +85,14 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return xp.where(x > 0, x, x * negative_slope)  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(0.0,))
+@composite(
+    "activation",
+    kinks=(0.0,),
+    call=(
+        {"x": "b c", "weight": "c"},
+        {"x": "b c n", "weight": "1"},
+    ),
+)
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """Definition: x where it is positive, else weight x; one weight, or one a channel (axis 1).
 
@@ -100,7 +107,7 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
     return xp.where(x > 0, x, weight * x)  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(0.0,))
+@composite("activation", kinks=(0.0,), call={"x": "...", "alpha": (1.0, 0.5)})
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """Definition: x where it is positive, else alpha (exp(x) - 1) (Clevert et al. 2016).
 
@@ -111,7 +118,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return xp.where(x > 0, x, xp.expm1(x) * alpha)  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(0.0,))
+@composite("activation", kinks=(0.0,), call={"x": "...", "alpha": (1.0, 0.5)})
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """Definition: x where it is positive, else alpha (exp(x / alpha) - 1) (Barron 2017).
 
@@ -135,7 +142,7 @@ def selu(x: Tensor) -> Tensor:
     return xp.constant(SELU_SCALE) * xp.where(x > 0, x, negative)  # type: ignore[no-any-return]
 
 
-@composite("activation")
+@composite("activation", call={"x": "...", "threshold": (0.5, 0.0), "value": (-1.0, 0.0)})
 def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
     """Definition: x where it is above threshold, else value.
 
@@ -146,7 +153,7 @@ def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
     return xp.where(x > threshold, x, value)  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(-0.5, 0.5))
+@composite("activation", kinks=(-0.5, 0.5), call={"x": "...", "lambd": (0.5, 1.0)})
 def softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     """Definition: x moved towards 0 by lambd, 0 where it is smaller than that.
 
@@ -157,7 +164,7 @@ def softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     return xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, 0))  # type: ignore[no-any-return]
 
 
-@composite("activation", kinks=(-0.5, 0.5))
+@composite("activation", kinks=(-0.5, 0.5), call={"x": "...", "lambd": (0.5, 1.0)})
 def hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     """Definition: x where |x| > lambd, else 0.
 

@@ -12,7 +12,13 @@ def _both(
     return xp.linear(x, w_ih, b_ih) + xp.linear(h, w_hh, b_hh)  # type: ignore[no-any-return]
 
 
-@composite("recurrent")
+@composite(
+    "recurrent",
+    call=(
+        {"x": "b i", "h": "b 2", "w_ih": "2 i", "w_hh": "2 2"},
+        {"x": "b i", "h": "b 2", "w_ih": "2 i", "w_hh": "2 2", "b_ih": "2", "b_hh": "2"},
+    ),
+)
 def rnn_tanh_cell(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
@@ -25,7 +31,14 @@ def rnn_tanh_cell(
     return xp.tanh(_both(x, h, w_ih, w_hh, b_ih, b_hh))  # type: ignore[no-any-return]
 
 
-@composite("recurrent", kinks=(0.0,))
+@composite(
+    "recurrent",
+    kinks=(0.0,),
+    call=(
+        {"x": "b i", "h": "b 2", "w_ih": "2 i", "w_hh": "2 2"},
+        {"x": "b i", "h": "b 2", "w_ih": "2 i", "w_hh": "2 2", "b_ih": "2", "b_hh": "2"},
+    ),
+)
 def rnn_relu_cell(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
@@ -38,7 +51,13 @@ def rnn_relu_cell(
     return xp.relu(_both(x, h, w_ih, w_hh, b_ih, b_hh))  # type: ignore[no-any-return]
 
 
-@composite("recurrent")
+@composite(
+    "recurrent",
+    call=(
+        {"x": "b i", "h": "b 2", "c": "b 2", "w_ih": "8 i", "w_hh": "8 2"},
+        {"x": "b i", "h": "b 2", "c": "b 2", "w_ih": "8 i", "w_hh": "8 2", "b_ih": "8", "b_hh": "8"},
+    ),
+)
 def lstm_cell(
     x: Tensor,
     h: Tensor,
@@ -61,7 +80,13 @@ def lstm_cell(
     return xp.sigmoid(o) * xp.tanh(new_c), new_c
 
 
-@composite("recurrent")
+@composite(
+    "recurrent",
+    call=(
+        {"x": "b i", "h": "b 2", "w_ih": "6 i", "w_hh": "6 2"},
+        {"x": "b i", "h": "b 2", "w_ih": "6 i", "w_hh": "6 2", "b_ih": "6", "b_hh": "6"},
+    ),
+)
 def gru_cell(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:

@@ -45,7 +45,7 @@ def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _keep(xp.reduce_sum(x, axes=axes) if axes else x, x.shape, axes, keepdims)
 
 
-@composite("reduction")
+@composite("reduction", call={"x": "... n"})
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the sum over axes divided by the number of elements summed.
 
@@ -79,7 +79,7 @@ def prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _keep(xp.reshape(rows, shape=rows.shape[:-1]), x.shape, axes, keepdims)
 
 
-@composite("reduction")
+@composite("reduction", call={"x": "... n"})
 def cumprod(x: Tensor, axis: int) -> Tensor:
     """Definition: the running product along an axis, by doubling (Hillis and Steele 1986).
 
@@ -96,7 +96,7 @@ def cumprod(x: Tensor, axis: int) -> Tensor:
     return xp.moveaxis(rows, source=-1, destination=axis)  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x": "... n"})
 def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the largest element over axes.
 
@@ -108,7 +108,7 @@ def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _keep(xp.reduce_max(axes_last(x, axes)), x.shape, axes, keepdims)
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x": "... n"})
 def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the smallest element over axes.
 
@@ -119,7 +119,7 @@ def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return -xp.max(-x, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
 
-@composite("ordering", kinks=(0.0,))
+@composite("ordering", kinks=(0.0,), call={"x": "... n"})
 def sort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
     """Definition: the elements in order along an axis.
 
@@ -133,7 +133,7 @@ def sort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
     return xp.moveaxis(-rows if descending else rows, source=-1, destination=axis)  # type: ignore[no-any-return]
 
 
-@composite("ordering")
+@composite("ordering", call={"x": "... n"})
 def argsort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
     """Definition: the positions that sort along an axis; stable.
 
@@ -155,7 +155,7 @@ def _first_place(x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
     return _keep(xp.order_last(rows)[..., 0], x.shape, axes, keepdims)
 
 
-@composite("ordering")
+@composite("ordering", call={"x": "... n"})
 def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Definition: the position of the largest element along an axis, the first of equal ones.
 
@@ -166,7 +166,7 @@ def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor
     return _first_place(x, axis, keepdims)
 
 
-@composite("ordering")
+@composite("ordering", call={"x": "... n"})
 def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Definition: the position of the smallest element along an axis, the first of equal ones.
 
@@ -177,7 +177,7 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor
     return _first_place(-x, axis, keepdims)
 
 
-@composite("ordering", kinks=(0.0,))
+@composite("ordering", kinks=(0.0,), call={"x": "... N", "k": (1, 2)})
 def topk(x: Tensor, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
     """Definition: the k largest elements along an axis in descending order, and their positions.
 

@@ -23,7 +23,7 @@ def rearranged(x: Tensor, places: np.ndarray) -> Tensor:
     return xp.gather(x, constant(np.array(places)))  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "...", "axis": (0, -1)})
 def expand_dims(x: Tensor, axis: int = 0) -> Tensor:
     """Definition: a new axis of extent 1.
 
@@ -35,7 +35,13 @@ def expand_dims(x: Tensor, axis: int = 0) -> Tensor:
     return xp.reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite(
+    "shaping",
+    call=(
+        {"x": "1 ...", "axis": (0,)},
+        {"x": "... 1", "axis": (-1,)},
+    ),
+)
 def squeeze(x: Tensor, axis: int | tuple[int, ...]) -> Tensor:
     """Definition: axes of extent 1 removed.
 
@@ -50,7 +56,7 @@ def squeeze(x: Tensor, axis: int | tuple[int, ...]) -> Tensor:
     return xp.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n k"})
 def matrix_transpose(x: Tensor) -> Tensor:
     """Definition: the last two axes exchanged.
 
@@ -64,7 +70,7 @@ def matrix_transpose(x: Tensor) -> Tensor:
     return xp.transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n k", "source": (0, -1), "destination": (-1, 0)})
 def moveaxis(x: Tensor, source: int, destination: int) -> Tensor:
     """Definition: one axis moved to another place.
 
@@ -90,7 +96,7 @@ def flip(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     return rearranged(x, np.flip(positions(x.shape), normalize_axes("flip", axis, x.ndim)))
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n", "shift": (1, -1, 2)})
 def roll(x: Tensor, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Definition: elements shifted along axes, those pushed out coming back in; flattened if no axis is
     given.
@@ -102,7 +108,7 @@ def roll(x: Tensor, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | 
     return rearranged(x, np.roll(positions(x.shape), shift, axis))
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "...", "repeats": (2, 1, 3)})
 def repeat(x: Tensor, repeats: int, axis: int | None = None) -> Tensor:
     """Definition: each element repeated along an axis; flattened if none is given.
 
@@ -113,7 +119,9 @@ def repeat(x: Tensor, repeats: int, axis: int | None = None) -> Tensor:
     return rearranged(x, np.repeat(positions(x.shape), repeats, axis))
 
 
-@composite("shaping")
+@composite(
+    "shaping", call={"x": "...", "repetitions": lambda shapes: ((2,) * len(shapes["x"]), (2,), (1, 2))}
+)
 def tile(x: Tensor, repetitions: tuple[int, ...]) -> Tensor:
     """Definition: the whole tensor repeated along each axis.
 
@@ -124,7 +132,7 @@ def tile(x: Tensor, repetitions: tuple[int, ...]) -> Tensor:
     return rearranged(x, np.tile(positions(x.shape), repetitions))
 
 
-@composite("shaping")
+@composite("shaping", call={"arrays": "...", "axis": (0, -1)})
 def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Definition: tensors of one shape joined along a new axis.
 
@@ -141,7 +149,14 @@ def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
     return xp.concatenate([xp.expand_dims(a, axis=axis) for a in arrays], axis=axis)  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite(
+    "shaping",
+    call={
+        "x": "... n",
+        "sections": lambda shapes: [k for k in (2, 3, 5, 1) if shapes["x"][-1] % k == 0],
+        "axis": (-1,),
+    },
+)
 def split(x: Tensor, sections: int, axis: int = 0) -> tuple[Tensor, ...]:
     """Definition: equal parts along an axis.
 
@@ -156,7 +171,14 @@ def split(x: Tensor, sections: int, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple(rearranged(x, part) for part in np.split(positions(x.shape), sections, axis))
 
 
-@composite("shaping")
+@composite(
+    "shaping",
+    call={
+        "x": "...",
+        "pad_width": lambda shapes: [((a, b),) * len(shapes["x"]) for a, b in ((1, 0), (0, 1), (2, 1))],
+        "value": (0.0, 1.0),
+    },
+)
 def pad(x: Tensor, pad_width: tuple[tuple[int, int], ...], value: float = 0.0) -> Tensor:
     """Definition: a border of a constant around the tensor; one (before, after) pair an axis.
 
@@ -181,7 +203,7 @@ def _triangle(x: Tensor, keep: np.ndarray) -> Tensor:
     return xp.where(mask, x, constant(0, x.kind))  # type: ignore[no-any-return]
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n k", "k": (0, 1, -1)})
 def tril(x: Tensor, k: int = 0) -> Tensor:
     """Definition: zero above the k-th diagonal of the last two axes.
 
@@ -192,7 +214,7 @@ def tril(x: Tensor, k: int = 0) -> Tensor:
     return _triangle(x, np.tril(np.ones(x.shape[-2:], dtype=bool), k))
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n k", "k": (0, 1, -1)})
 def triu(x: Tensor, k: int = 0) -> Tensor:
     """Definition: zero below the k-th diagonal of the last two axes.
 
@@ -203,7 +225,7 @@ def triu(x: Tensor, k: int = 0) -> Tensor:
     return _triangle(x, np.triu(np.ones(x.shape[-2:], dtype=bool), k))
 
 
-@composite("shaping")
+@composite("shaping", call={"x": "... n k", "offset": (0, 1, -1)})
 def diagonal(x: Tensor, offset: int = 0) -> Tensor:
     """Definition: a diagonal of the last two axes.
 
@@ -236,7 +258,14 @@ def zeros_like(x: Tensor) -> Tensor:
     return broadcast(constant(0, "real"), x.shape)
 
 
-@composite("arithmetic")
+@composite(
+    "arithmetic",
+    call=(
+        {"x": "...", "dtype": ("float32", "float64")},
+        {"x": "... int", "dtype": ("float64",)},
+        {"x": "... bool", "dtype": ("float64", "int64")},
+    ),
+)
 def astype(x: Tensor, dtype: str) -> Tensor:
     """Definition: x in another dtype; float types differ by one rounding only.
 

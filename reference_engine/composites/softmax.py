@@ -21,7 +21,7 @@ def shifted(x: Tensor, axis: Axis) -> tuple[Tensor, Tensor]:
     return x - largest, largest
 
 
-@composite("softmax")
+@composite("softmax", call={"x": "... n"})
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
     """Definition: exp(x) divided by its sum along an axis.
 
@@ -33,7 +33,7 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
     return e / xp.sum(e, axis=axis, keepdims=True)  # type: ignore[no-any-return]
 
 
-@composite("softmax")
+@composite("softmax", call={"x": "... n"})
 def softmin(x: Tensor, axis: int = -1) -> Tensor:
     """Definition: softmax(-x).
 
@@ -44,7 +44,7 @@ def softmin(x: Tensor, axis: int = -1) -> Tensor:
     return xp.softmax(-x, axis=axis)  # type: ignore[no-any-return]
 
 
-@composite("softmax")
+@composite("softmax", call={"x": "... n"})
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """Definition: x - logsumexp(x) along an axis.
 
@@ -56,7 +56,7 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     return moved - xp.log(xp.sum(xp.exp(moved), axis=axis, keepdims=True))  # type: ignore[no-any-return]
 
 
-@composite("softmax")
+@composite("softmax", call={"x": "... n"})
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: the logarithm of the sum of exp(x) over axes, all by default.
 
@@ -78,7 +78,7 @@ def _so_far(square: Tensor, fill: Tensor) -> Tensor:
     return xp.where(broadcast(keep, square.shape), square, fill)  # type: ignore[no-any-return]
 
 
-@composite("softmax")
+@composite("softmax", call={"x": "... n"})
 def logcumsumexp(x: Tensor, axis: int) -> Tensor:
     """Definition: the logarithm of the running sum of exp(x) along an axis, each shifted by its running
     maximum.
@@ -99,7 +99,7 @@ def logcumsumexp(x: Tensor, axis: int) -> Tensor:
     return xp.moveaxis(out, source=-1, destination=axis)  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x": "... n"})
 def cummax(x: Tensor, axis: int) -> Tensor:
     """Definition: the largest element so far along an axis.
 

@@ -26,7 +26,7 @@ def deviations(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     return centered, centered * (x - xp.stop_gradient(mean))
 
 
-@composite("reduction")
+@composite("reduction", call={"x": "... N", "axis": (-1, None), "correction": (0, 1)})
 def var(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
     """Definition: the sum of squared deviations from the mean over axes, divided by n - correction.
 
@@ -41,7 +41,7 @@ def var(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = Fa
     return xp.sum(deviations(x, axes)[1], axis=axes, keepdims=keepdims) / divisor  # type: ignore[no-any-return]
 
 
-@composite("reduction")
+@composite("reduction", call={"x": "... N", "axis": (-1, None), "correction": (0, 1)})
 def std(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
     """Definition: the square root of the variance.
 
@@ -53,7 +53,7 @@ def std(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = Fa
     return xp.sqrt(xp.var(x, axis=axis, correction=correction, keepdims=keepdims))  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x": "... n", "method": ("lower", "midpoint")})
 def median(x: Tensor, axis: int | None = None, keepdims: bool = False, method: str = "lower") -> Tensor:
     """Definition: the middle element in order; of an even number the "lower" one or the "midpoint" of both.
 
@@ -82,7 +82,14 @@ def median(x: Tensor, axis: int | None = None, keepdims: bool = False, method: s
     return xp.reshape(middle, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite(
+    "reduction",
+    kinks=(0.0,),
+    call=(
+        {"x": "... n", "ord": (2, 1, 3, 4, 2.5, "inf", "-inf"), "axis": (-1,)},
+        {"x": "n k", "ord": ("fro",), "axis": ((-2, -1),)},
+    ),
+)
 def norm(x: Tensor, ord: float | str = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Definition: (sum of |x|^ord)^(1/ord) over axes; ord may be infinite ("inf", "-inf"), 0 (how many are
     not 0), or "fro", the same as 2 over the two axes of a matrix.
@@ -111,7 +118,7 @@ def norm(x: Tensor, ord: float | str = 2, axis: Axis = None, keepdims: bool = Fa
     return xp.sum(size ** constant(exact), axis=axis, keepdims=keepdims) ** constant(1 / exact)  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x": "b n ...", "p": (2, 1), "axis": (1,)})
 def normalize(x: Tensor, p: float | str = 2, axis: Axis = 1, eps: float = 1e-12) -> Tensor:
     """Definition: x / max(norm(x), eps).
 
@@ -122,7 +129,7 @@ def normalize(x: Tensor, p: float | str = 2, axis: Axis = 1, eps: float = 1e-12)
     return x / xp.maximum(xp.norm(x, ord=p, axis=axis, keepdims=True), eps)  # type: ignore[no-any-return]
 
 
-@composite("reduction", kinks=(0.0,))
+@composite("reduction", kinks=(0.0,), call={"x1": "b n", "x2": "b n", "axis": (1, 0)})
 def cosine_similarity(x1: Tensor, x2: Tensor, axis: int = 1, eps: float = 1e-8) -> Tensor:
     """Definition: the sum of products divided by max(norm(x1), eps) max(norm(x2), eps).
 

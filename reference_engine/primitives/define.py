@@ -20,7 +20,10 @@ Partial = Callable[..., Tensor]
 def broadcast_shapes(name: str, types: Sequence[TensorType]) -> tuple[int, ...]:
     """The common shape by numpy's rule, or a ProgramError that names the shapes."""
     first = types[0].shape
-    if all(t.shape == first for t in types):
+    for t in types:
+        if t.shape != first:
+            break
+    else:
         return first
     try:
         return tuple(int(n) for n in np.broadcast_shapes(*(t.shape for t in types)))

@@ -66,6 +66,7 @@ def of_matrices(
             evaluate=lambda ar, values, at: ar.matrices(f, values, at),
             jvp=jvp,
             internal=internal,
+            call={"x": "... n n"},
         )
     )
 

@@ -50,6 +50,7 @@ linear_map(
     lambda c, t, at: xp.flip(xp.cumsum(xp.flip(c, axis=at["axis"]), axis=at["axis"]), axis=at["axis"]),
     "the running sum along an axis.",
     family="reduction",
+    call={"x": "... n"},
 )
 
 

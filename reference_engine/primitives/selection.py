@@ -55,6 +55,7 @@ def _logical(name: str, operands: tuple[str, ...]) -> None:
             infer=infer,
             evaluate=lambda ar, values, attrs: ar.logical(name, values),
             elementwise=True,
+            call=dict.fromkeys(operands, "* bool"),
         )
     )
 
@@ -107,6 +108,7 @@ def _choice(name: str, *, slope: bool, documentation: str) -> None:
             transpose=transpose,
             elementwise=True,
             internal=slope,
+            call={"condition": "* bool"},
         )
     )
 

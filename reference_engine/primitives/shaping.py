@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from reference_engine.arithmetic import Arithmetic, Values
-from reference_engine.operations import Primitive, register
+from reference_engine.operations import CallRules, Primitive, register
 from reference_engine.primitives.define import describe, normalize_axis, prototype
 from reference_engine.primitives.selection import zero_like
 from reference_engine.program import Attr, ProgramError, TensorType
@@ -26,6 +27,7 @@ def linear_map(
     *,
     internal: bool = False,
     family: str = "shaping",
+    call: CallRules | tuple[CallRules, ...] = MappingProxyType({}),
 ) -> None:
     """Register an operation that is linear in its one operand; its tangent is itself."""
 
@@ -47,6 +49,7 @@ def linear_map(
             transpose=lambda c, o, at: [transpose(c, o[0], at)],
             linear=True,
             internal=internal,
+            call=call,
         )
     )
 
@@ -86,6 +89,7 @@ linear_map(
     ),
     lambda c, t, at: xp.reshape(c, shape=t.shape),
     "the same elements in row-major order in another shape; one extent may be -1.",
+    call={"x": "...", "shape": lambda shapes: ((-1,), shapes["x"][::-1], (1, *shapes["x"]))},
 )
 
 
@@ -114,6 +118,7 @@ linear_map(
     _transposed,
     lambda c, t, at: xp.transpose(c, axes=tuple(int(i) for i in np.argsort(_permutation(t, at["axes"])))),
     "the axes in another order; all reversed by default.",
+    call={"x": "...", "axes": lambda shapes: (None, tuple(np.roll(range(len(shapes["x"])), 1).tolist()))},
 )
 
 
@@ -149,6 +154,10 @@ linear_map(
     _broadcast,
     _unbroadcast,
     "repeated along new axes and axes of extent 1.",
+    call={
+        "x": "...",
+        "shape": lambda shapes: ((2, *shapes["x"]), tuple(3 if n == 1 else n for n in shapes["x"])),
+    },
 )
 
 
@@ -217,5 +226,6 @@ register(
         evaluate=_concatenate,
         jvp=_concatenate_jvp,
         transpose=_concatenate_transpose,
+        call={"arrays": "n ...", "axis": (0, -1)},
     )
 )

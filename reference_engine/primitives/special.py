@@ -102,5 +102,6 @@ register(
         domains=(POSITIVE,),
         poles=(0.0, -1.0, -2.0),
         derivative="polygamma(n + 1, x).",
+        call={"n": (1, 0, 2)},
     )
 )

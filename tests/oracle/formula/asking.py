@@ -30,6 +30,4 @@ def formulas(function: Callable[..., Any], *inputs: Any, route: str = "", order:
     answer = ask(route, where.program, where.point)
     prefix = TANGENT if route in subject.forward_routes and order == 1 else GRADIENT
     check = formula_check(subject, route, where, 0)
-    return [
-        check.formula(prefix + n, np.asarray(d, dtype=np.float64)) for n, d in answer.derivatives.items()
-    ]
+    return [check.formula(prefix + n, np.asarray(d, dtype=np.float64)) for n, d in answer.derivatives.items()]

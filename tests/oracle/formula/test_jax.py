@@ -61,7 +61,7 @@ def test_second_derivatives_can_be_read() -> None:
 
 @pytest.mark.parametrize("door", [by_vjp, by_jvp])
 @pytest.mark.parametrize(
-    ("rule", "outcome"),
+    "rule, outcome",
     [
         (lambda v, x: v * jnp.cos(x), Outcome.EQUAL),
         (lambda v, x: v * jnp.cos(x) * (1 + 1e-12), Outcome.DIFFERS),

@@ -45,7 +45,7 @@ def test_what_agrees_is_not_read() -> None:
 
 def test_the_document_holds_the_words(tmp_path: Path) -> None:
     """And reading it back gives the same findings."""
-    from oracle.report.document import read_run  # noqa: PLC0415
+    from oracle.report.document import read_run
 
     run = oracle.check(rule(torch.sin, lambda c, x: c * x), point(3), routes=["torch.autograd"]).as_run()
     run.save(tmp_path / "run.json")
@@ -79,7 +79,7 @@ def test_another_answer_than_the_one_that_was_read_is_not_excused(monkeypatch: p
 
 def test_a_case_is_read_as_a_function_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The framework's run of a Program is a function like others."""
-    from oracle.frameworks.torch_operations import OPERATIONS  # noqa: PLC0415
+    from oracle.frameworks.torch_operations import OPERATIONS
 
     monkeypatch.setitem(OPERATIONS, "sin", lambda x: rule(torch.sin, lambda c, v: c * v.cos() * 1.5)(x))
     (found,) = asked(monkeypatch, lambda d: d)

@@ -43,7 +43,7 @@ def test_short_and_whole_numbers_are_exact(number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "format_", "unit"),
+    "number, format_, unit",
     [
         (1.1283791670955126, "float64", 2.0**-52),
         (float(np.float32(1.1283791670955126)), "float64", 2.0**-23),

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
 from oracle.formula.check import Outcome
+from oracle.lift.aten import LOWERINGS
 from tests.oracle.formula.asking import formulas
 from tests.oracle.functions.torch_rules import point, rule, softmax_backward
 
@@ -161,3 +162,11 @@ def test_a_call_without_a_lowering_is_named() -> None:
     (found,) = formulas(lambda x: F.ctc_loss(x, targets, *lengths), steps)
     assert found.outcome is Outcome.UNKNOWN
     assert "_ctc_loss" in found.words
+
+
+def test_a_kernel_that_is_not_what_it_is_read_as_excuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The formula may be equal: the error is no arithmetic where its rounding does not explain it."""
+    monkeypatch.setitem(LOWERINGS, "cosh", LOWERINGS["cos"])
+    (found,) = formulas(rule(torch.sin, lambda c, x: c * torch.cosh(x)), point(3))
+    assert found.outcome is Outcome.UNKNOWN
+    assert found.words.endswith("which does not explain the error")

@@ -85,3 +85,20 @@ def test_many_cases_of_a_quiet_verdict_are_cut(run: Run) -> None:
 def test_every_verdict_has_its_place() -> None:
     """The order of reading names each verdict once."""
     assert sorted(LOUDEST_FIRST) == sorted(Verdict)
+
+
+@pytest.mark.parametrize("width", [60, 110])
+def test_weakest_agreement_of_every_route(run: Run, width: int, snapshot: SnapshotAssertion) -> None:
+    """Where several routes or dtypes agreed, each has its weakest, coarsest dtypes last; hard cases aside."""
+    agreeing = next(f for r in run.results for f in r.findings if f.verdict is Verdict.AGREE and f.power)
+    powers = {"float64": 3e-14, "bfloat16": 0.05, "float32": 4e-5}
+    findings = [
+        replace(agreeing, case=f"{folder}/{dtype}", route=f"torch.{route}", dtype=dtype, power=power * worse)
+        for dtype, power in powers.items()
+        for route, worse in (("autograd", 1.0), ("func.jvp", 2.0), ("autograd", 3.0))
+        for folder in ("operations", "conditioning")
+    ]
+    results = tuple(replace(run.results[0], case=f.case, findings=(f,)) for f in findings)
+    lines = text(Run({}, results, seconds=1.0), width)
+    assert "conditioning/" not in lines
+    assert lines == snapshot

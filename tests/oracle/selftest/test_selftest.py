@@ -54,9 +54,8 @@ def test_nothing_is_left_behind() -> None:
     before = [dict(t) for t in (torch_operations.OPERATIONS, jax_operations.OPERATIONS, OPERATIONS)]
     for _, call in [t for t in TRIALS if t[0].fault == "a forward rule"]:
         call()
-    with pytest.raises(KeyboardInterrupt), in_reference("exp", lambda tangent: tangent):
-        assert OPERATIONS["exp"] is not before[2]["exp"]
-        raise KeyboardInterrupt
+    with pytest.raises(ZeroDivisionError), in_reference("exp", lambda tangent: tangent):
+        1 / (OPERATIONS["exp"] is before[2]["exp"])  # 1 / False
     assert before == [dict(t) for t in (torch_operations.OPERATIONS, jax_operations.OPERATIONS, OPERATIONS)]
 
 
