@@ -57,6 +57,7 @@ def print_growth(checked: Measure, gradchecked: Measure) -> None:
     for name, (function, shapes) in FUNCTIONS.items():
         cells, ours, tiers = [], [], []
         theirs = 0.0
+        checked(function, _tensors(shapes(SIZES[0])))
         for size in SIZES:
             tensors = _tensors(shapes(size))
             forget_programs()

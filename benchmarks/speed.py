@@ -84,8 +84,8 @@ def gradchecked(function: Callable[..., Any], tensors: Sequence[Any]) -> tuple[f
 
 
 def measure(name: str, entry: Any, sample: Any, stopwatch: Stopwatch) -> Row:
-    """Both tools on one sample, one after the other, after one call of the function: whoever comes first would
-    pay for what torch does at its first call of an operation.
+    """Both tools on one sample, one after the other, and before them one call of the function: whoever comes
+    first would pay for what torch does at its first call of an operation.
     """
     function, tensors = function_of(entry, sample)
     seconds_of(lambda: function(*tensors))

@@ -8,9 +8,9 @@ operand's text holds its axes and then what its values must be:
 * ``...`` is any number of leading axes, the same wherever it stands
 * ``*`` is any shape that broadcasts with the others of that sign
 
-Words are kinds (``int``, ``bool``, ``number`` for real or int, ``any``), open intervals of ``INTERVALS``, properties
-of ``MATRICES``, ``signs`` (-1 and 1), ``index:n`` and ``class:n`` (places along an axis of extent n, from its
-end too or not), and ``once`` for a list of one tensor instead of two.
+Words are kinds (``int``, ``bool``, ``number`` for real or int, ``any``), open intervals of ``INTERVALS``,
+properties of ``MATRICES``, ``signs`` (-1 and 1), ``index:n`` and ``class:n`` (places along an axis of extent
+n, from its end too or not), and ``once`` for a list of one tensor instead of two.
 
 An attribute's rule holds its values, the simplest first, or is a function that gives them from the shapes
 of the operands. What a record leaves open follows from its signature: operands broadcast, booleans take both
@@ -46,7 +46,10 @@ INTERVALS: Mapping[str, Domain] = {
 MATRICES = frozenset({"invertible", "definite", "triangular", "spectral", "singular_values", "full_rank"})
 """What the last two axes must be: spectral ones have distinct eigenvalues (of the symmetric part)."""
 
-_KINDS: Mapping[str, tuple[Kind, ...]] = {"int": ("int",), "bool": ("bool",), "number": ("real", "int"),
+_KINDS: Mapping[str, tuple[Kind, ...]] = {
+    "int": ("int",),
+    "bool": ("bool",),
+    "number": ("real", "int"),
     "any": ("real", "int", "bool"),
 }
 _COUNTING = ("index", "class")

@@ -70,6 +70,15 @@ def test_formulas_are_compared_before_anything_runs_or_reports() -> None:
     assert [i for i in imports("oracle/formula") if i[1].startswith(banned)] == []
 
 
+def test_failures_are_recorded_without_a_framework() -> None:
+    """Scripts are written from text, and what records knows nothing of who replays."""
+    banned = (*FRAMEWORKS, "oracle.functions", "oracle.replay", "oracle.explain")
+    found = [*imports("oracle/reproducer"), *imports("oracle/recorded")]
+    assert [i for i in found if i[1].startswith(banned)] == []
+    upstream = imports("oracle/execution", "oracle/functions", "oracle/report", "oracle/explain")
+    assert [i for i in upstream if i[1].startswith("oracle.replay")] == []
+
+
 def test_blame_is_decided_before_anything_runs_or_reports() -> None:
     """Who is to blame is asked of operations, whoever ran them: cases and functions both use it."""
     banned = ("oracle.execution", "oracle.functions", "oracle.report", "oracle.cases", "oracle.lift")

@@ -20,6 +20,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 
 HEAD = tuple(f"{OURS} ({space})" if tool == OURS else tool for space, tool in COLUMNS)
 
+BLUNT = frozenset({"ill-conditioned", "vacuous", "undecided", "singular", "unsupported"})
+"""Verdicts on a control that say little: its elements do not count as checked."""
+
 ALMOST = 1 - 1e-9
 """Sizes are powers of ten, which have roundings of their own."""
 
@@ -82,11 +85,14 @@ def numbers(trials: Sequence[Trial]) -> str:
 
 
 def alarms(trials: Sequence[Trial]) -> str:
-    """False alarms over controls, by dtype, with the elements that ours held to the reference."""
+    """False alarms over controls, by dtype, with the elements that ours held to the reference in those that
+    it could judge.
+    """
     rows = []
     for dtype in dict.fromkeys(t.dtype for t in trials):
         own = [t for t in trials if t.dtype == dtype]
-        counts = [sum(t.checked for t in own if t.space == s) for s in ("torch", "jax")]
+        sharp = [t for t in own if t.verdict not in BLUNT]
+        counts = [sum(t.checked for t in sharp if t.space == s) for s in ("torch", "jax")]
         rows.append((dtype, *(cell(own, *c) for c in COLUMNS), *(f"{c:,}" for c in counts)))
     return markdown(("dtype", *HEAD, "element checks (torch)", "element checks (jax)"), rows)
 

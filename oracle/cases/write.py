@@ -25,8 +25,8 @@ def case_text(
     """YAML that reads as this case; every number is exact.
 
     ``inputs`` are float64, int64 or bool arrays, ``layouts`` those that are not contiguous, and ``options``
-    further keys of the format with plain values, such as ``order`` or ``frameworks``. TypeError for an array of
-    another dtype.
+    further keys of the format with plain values, such as ``order`` or ``frameworks``. TypeError for an
+    array of another dtype.
 
     >>> print(case_text("A square.", "y = x * x", {"x": np.array([1.0, -0.5])}, dtypes=["float64"]), end="")
     about: "A square."

@@ -213,6 +213,7 @@ LAYERS: Mapping[str, Call] = {
     "conv3d": _batched(_convolution, 3),
     "conv_transpose1d": _batched(_transposed, 1),
     "conv_transpose2d": _batched(_transposed, 2),
+    "conv_transpose3d": _batched(_transposed, 3),
     "max_pool1d": _max_pool(1),
     "max_pool2d": _max_pool(2),
     "avg_pool1d": _avg_pool(1),

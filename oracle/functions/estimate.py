@@ -156,6 +156,7 @@ def _finding(
 ) -> Finding:
     estimate, value, allowed = observed or (None, None, 0.0)
     slope = (abs(estimate.value) or 1.0) if estimate else None
+    off = abs(estimate.value - value) if estimate and value is not None else None
     return Finding(
         subject.case, subject.framework.name, subject.framework.version, route, where.point.dtype, 1,
         argument, verdict,
@@ -165,7 +166,7 @@ def _finding(
         reference=f"{estimate.value!r} +- {estimate.error:.0e} (finite differences)" if estimate else None,
         observed=value,
         power=None if slope is None else allowed / slope,
-        bits_agreed=_bits(abs(estimate.value - value), slope, where) if estimate and slope else None,
+        bits_agreed=_bits(off, slope, where) if off is not None and slope else None,
         bits_expected=_bits(allowed, slope, where) if slope else None,
         detail=detail,
         tags=subject.tags,

@@ -113,7 +113,8 @@ def locate(
             direction = generator.uniform(0.5, 1.5, size) * generator.choice([-1.0, 1.0], size)
         found = _both_sides(direction, limit)
         if len(found) == 2:
-            found += _both_sides(_turned(direction, *found, residual), limit)
+            there, back = found
+            found += _both_sides(_turned(direction, there, back, residual), limit)
         best = float((limits @ residual).max())
         reach = max((float(g @ residual) for g in found), default=-np.inf)
         rows += found

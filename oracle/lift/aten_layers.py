@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from oracle.lift.aten import Call, NoLoweringError, lowers, real
-from oracle.lift.torch_memory import exact, gathered
+from oracle.lift.torch_memory import exact
 from reference_engine.trace import Tensor, constant, xp
 
 
@@ -68,33 +68,12 @@ def _convolution(call: Call) -> Any:
     x, weight, bias = call["input"], call["weight"], call["bias"]
     rank, groups = weight.ndim - 2, call["groups"]
     stride, padding, dilation = (each(call[n], rank) for n in ("stride", "padding", "dilation"))
+    if call.get("transposed", False):
+        extra = each(call["output_padding"], rank)
+        spread = getattr(xp, f"conv_transpose{rank}d")
+        return spread(x, weight, bias, stride, padding, extra, groups, dilation)
     convolve = getattr(xp, f"conv{rank}d")
-    if not call.get("transposed", False):
-        return convolve(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    # A transposed convolution is a plain one of the input with stride - 1 zeros between its elements.
-    kernel = weight.shape[2:]
-    extra = each(call["output_padding"], rank)
-    border = [d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True)]
-    extents = [
-        (n - 1) * s + 1 + 2 * b + e for n, s, b, e in zip(x.shape[2:], stride, border, extra, strict=True)
-    ]
-    numbers = np.arange(1, x.size + 1).reshape(x.shape)
-    wide = np.zeros((*x.shape[:2], *extents), dtype=np.int64)
-    grids = [b + s * np.arange(n) for b, s, n in zip(border, stride, x.shape[2:], strict=True)]
-    kept = [(g >= 0) & (g < e) for g, e in zip(grids, extents, strict=True)]
-    target = np.ix_(
-        np.arange(x.shape[0]), np.arange(x.shape[1]), *[g[k] for g, k in zip(grids, kept, strict=True)]
-    )
-    wide[target] = numbers[
-        np.ix_(np.arange(x.shape[0]), np.arange(x.shape[1]), *[np.flatnonzero(k) for k in kept])
-    ]
-    spread = xp.where(constant(wide > 0), gathered(x, np.maximum(wide - 1, 0)), 0)
-    filters = xp.flip(weight, axis=tuple(range(2, weight.ndim)))
-    outer, inner = weight.shape[:2]
-    filters = xp.reshape(filters, shape=(groups, outer // groups, inner, *kernel))
-    filters = xp.transpose(filters, axes=(0, 2, 1, *range(3, 3 + rank)))
-    filters = xp.reshape(filters, shape=(groups * inner, outer // groups, *kernel))
-    return convolve(spread, filters, bias, stride=1, padding=0, dilation=dilation, groups=groups)
+    return convolve(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def each(value: Any, rank: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import warnings
-from typing import Any
+from types import TracebackType
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class generators_kept:  # noqa: N801 - reads as what it does: ``with generators_
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
 
-    def __exit__(self, *error: Any) -> None:
-        self._warnings.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._warnings.__exit__(kind, error, trace)
         self._states.restore()

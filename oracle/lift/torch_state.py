@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -94,8 +95,10 @@ class as_before:  # noqa: N801 - reads as what it does: ``with as_before(modules
         self._buffers = [(b, b.detach().clone()) for m in self._modules for b in m.buffers()]
         self._generators.__enter__()
 
-    def __exit__(self, *error: object) -> None:
-        self._generators.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._generators.__exit__(kind, error, trace)
         torch.set_rng_state(self._cpu)
         if self._devices:
             torch.cuda.set_rng_state_all(self._devices)

@@ -25,7 +25,8 @@ def replay_cases(records: Sequence[Record], should_stop: Callable[[], bool] = ne
     keyed = []
     for record in records:
         try:
-            keyed.append((_settings(record), case_of(record), record))
+            case = case_of(record)
+            keyed.append((_settings(record, case), case, record))
         except CaseError as error:
             yield Replayed(record.id, record.place.finding(), Outcome.ERROR, str(error))
     keyed.sort(key=lambda k: (repr(k[0]), k[1].name, k[2].id))
@@ -39,13 +40,14 @@ def case_of(record: Record) -> Case:
     return read_case(Path(record.source.path), record.source.text, record.place.case)
 
 
-def _settings(record: Record) -> Settings:
+def _settings(record: Record, case: Case) -> Settings:
     """What asks for the place of the failure and little else."""
     assert isinstance(record.source, CaseSource)
     place, source = record.place, record.source
+    owner = next((i.framework for i in case.implementations if i.name == place.framework), place.framework)
     named = place.route.startswith(("torch.", "jax."))
     return Settings(
-        frameworks=(place.framework,) if place.framework in registry.known_names() else None,
+        frameworks=(owner,) if owner in registry.known_names() else None,
         dtypes=None if place.dtype == "-" else (place.dtype,),
         routes=(place.route,) if named else None,
         order=place.order,

@@ -11,6 +11,8 @@ from oracle.judge.verdict import Finding
 from oracle.report.layout import flow
 from oracle.report.words import count, place, subject
 
+INDENT = "    "
+
 LOOKS = {"FIXED": ("+ ", "bold green"), "FAILED": ("x ", "bold red"), "ERROR": ("! ", "bold yellow")}
 """Mark and style of each outcome."""
 
@@ -23,8 +25,9 @@ def outcome_lines(outcome: str, name: str, finding: Finding, because: str, width
         Text.assemble((finding.case, "bold"), f" [{subject(finding)}]"),
         place(finding),
     ]
-    lines = flow(head, width, gap="  ")
-    return [*lines, *flow([because], width, "    ")] if because else lines
+    first, *more = flow(head, width - len(INDENT), gap="  ")
+    lines = [first, *(Text(INDENT).append_text(line) for line in more)]
+    return [*lines, *flow([because], width, INDENT)] if because else lines
 
 
 def sum_line(outcomes: Sequence[str]) -> Text:

@@ -150,7 +150,9 @@ def whole(place: Place) -> SearchStrategy[float]:
 @elementwise("at_kinks", "exactly at a kink")
 def at_kinks(place: Place) -> SearchStrategy[float]:
     """Kinks of the function, zero if none is known."""
-    return st.sampled_from(place.kinks or (0.0,))
+    # one of them twice: with nothing to choose, the class would be simpler than ordinary numbers
+    kinks = place.kinks or (0.0,)
+    return st.sampled_from((*kinks, kinks[0]))
 
 
 @elementwise("beside_kinks", "one unit in the last place, and the root of the unit roundoff, beside a kink")
@@ -257,8 +259,8 @@ def several_zeros(draw: DrawFn, place: Place) -> Array:
 @_whole_array("ties", "few distinct numbers, so that orders and extremes tie")
 @st.composite
 def ties(draw: DrawFn, place: Place) -> Array:
-    """One or two numbers, repeated."""
-    two = draw(st.lists(ordinary(place), min_size=1, max_size=2))
+    """Two numbers, or one twice, repeated."""
+    two = draw(st.lists(ordinary(place), min_size=2, max_size=2))
     return draw(array_of(st.sampled_from(two), place))
 
 

@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 Array = npt.NDArray[np.float64]
 
-TINY = tuple(2.0**-k for k in (10, 6, 20))
+TINY = tuple(2.0**-k for k in (10, 8, 20))
 """What an ill-conditioned matrix differs from a singular one by; float16 still holds 1 beside the first."""
 
 
@@ -44,17 +44,26 @@ def _positive_definite(n: int, _: int) -> SearchStrategy[Array]:
     return _entries(n, n, tuple(x / 2 for x in _WHOLE)).map(lambda root: root @ root.T + np.eye(n))
 
 
+def _quadruple(n: int) -> float:
+    """A power of two of at least four times n, by which a division is exact.
+
+    >>> _quadruple(3)
+    16.0
+    """
+    return float(2 ** (max(4 * n, 1) - 1).bit_length())
+
+
 def _symmetric(n: int, _: int) -> SearchStrategy[Array]:
     """The diagonal is 1, 2, ..., and what stands beside it too small to let eigenvalues meet."""
     return _entries(n, n, _SMALL).map(
-        lambda off: np.diag(np.arange(1.0, n + 1)) + (off + off.T - 2 * np.diag(np.diag(off))) / (4 * n)
+        lambda off: np.diag(np.arange(1.0, n + 1)) + (off + off.T - 2 * np.diag(np.diag(off))) / _quadruple(n)
     )
 
 
 def _distinct_singular_values(n: int, m: int) -> SearchStrategy[Array]:
     diagonal = np.zeros((n, m))
     np.fill_diagonal(diagonal, np.arange(1.0, min(n, m) + 1))
-    return _entries(n, m, _SMALL).map(lambda off: diagonal + off / (4 * max(n, m, 1)))
+    return _entries(n, m, _SMALL).map(lambda off: diagonal + off / _quadruple(max(n, m)))
 
 
 def _triangular(n: int, _: int) -> SearchStrategy[Array]:

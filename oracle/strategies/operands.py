@@ -15,6 +15,7 @@ from oracle.strategies.shapes import SIZES, Shape, parts, shapes
 from oracle.strategies.values import truth_values, values
 from reference_engine.calls import Operand
 from reference_engine.operations import REAL_LINE
+from reference_engine.precision import PRECISIONS
 
 Array = npt.NDArray[Any]
 
@@ -104,7 +105,8 @@ def fresh(
     """Arrays that the operand can be, of this shape."""
     if operand.matrix is not None:
         name = ANY_MATRIX[operand.matrix]
-        return matrices(shape[-2], shape[-1], batch=shape[:-2], classes=[name])
+        drawn = matrices(shape[-2], shape[-1], batch=shape[:-2], classes=[name])
+        return drawn.map(PRECISIONS[dtype].round)
     if operand.index is not None:
         extent = extents.letters.get(operand.index) or SIZES[1]
         order = [*range(extent), *(range(-1, -extent - 1, -1) if operand.negative else ())]

@@ -13,7 +13,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from oracle.strategies.classes import CLASSES, ValueClass
 from oracle.strategies.placing import Rules, step
+from oracle.strategies.shapes import shapes
 from oracle.strategies.sketch import Sketch
+from oracle.strategies.values import values
 from reference_engine import composites, primitives  # noqa: F401 - they fill the table
 from reference_engine.operations import lookup, public_operations
 from reference_engine.precision import PRECISIONS
@@ -22,11 +24,8 @@ from reference_engine.unparse import unparse
 
 MOST_NODES = 40
 
-LENGTHS = (1, 2, 4, 8, 16, MOST_NODES)
-"""How many operations are aimed at; each length is as likely as the others."""
-
-STOP = 15
-"""One in so many Programs, and one, ends at each operation, so that shrinking can cut anywhere."""
+PATIENCE = (3, 9, 27)
+"""After each operation a Program ends with a chance of one in one of these and one; each is as likely."""
 
 ORDINARY = ("ordinary",)
 
@@ -90,18 +89,26 @@ def programs(
 @st.composite
 def _programs(draw: DrawFn, rules: Rules) -> DrawnProgram:
     sketch = Sketch()
-    lengths = [n for n in LENGTHS if n <= rules.most]
-    for k in range(draw(st.sampled_from(lengths))):
-        if k and draw(st.integers(0, STOP)) == STOP:
-            break
-        if sketch.calls >= rules.most:
-            break
-        draw(step(sketch, rules))
+    # there from the start: an operation that shrinking leaves out hands this input on to those behind it
+    sketch.input(draw(values(shapes(max_rank=2), rules.dtype, classes=rules.classes)), "real")
+    patience = draw(st.sampled_from(PATIENCE))
+    while draw(_goes_on(sketch, rules, patience)):
+        pass
     if not sketch.calls:
         _begin(sketch)
     outputs = _outputs(sketch)
     program, inputs = sketch.finish(outputs)
     return DrawnProgram(program, inputs, sketch.asked, sketch.refused)
+
+
+@st.composite
+def _goes_on(draw: DrawFn, sketch: Sketch, rules: Rules, patience: int) -> bool:
+    """Add an operation unless the Program ends; one draw for both, so that shrinking can leave it out."""
+    # drawn before the first operation too: whichever of them is left out, the draws of the others still fit
+    ends = draw(st.integers(0, patience)) == 0
+    if sketch.calls and (ends or sketch.calls >= rules.most):
+        return False
+    return draw(step(sketch, rules))
 
 
 def _begin(sketch: Sketch) -> None:

@@ -273,3 +273,25 @@ def conv_transpose2d(
     """
     _expect_rank("conv_transpose2d", weight, 2)
     return _transposed("conv_transpose2d", x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@composite("convolution", call={"x": "1 c 2 2 2", "weight": "c o 2 1 2", "stride": (1, (2, 1, 1))})
+def conv_transpose3d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Extents = 1,
+    padding: Extents = 0,
+    output_padding: Extents = 0,
+    groups: int = 1,
+    dilation: Extents = 1,
+) -> Tensor:
+    """Definition: conv_transpose1d over three axes: x (n, c, d, h, w), weight (c, f / groups, kernel d,
+    kernel h, kernel w).
+
+    Derivative: bilinear: conv3d of the cotangent for x.
+    Where it is not differentiable: nowhere.
+    Conventions: torch's layout; jax.lax.conv_transpose flips or not by an argument.
+    """
+    _expect_rank("conv_transpose3d", weight, 3)
+    return _transposed("conv_transpose3d", x, weight, bias, stride, padding, output_padding, groups, dilation)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from flint import arb
 
 from reference_engine.arithmetic import Arithmetic, Elementwise, Values
-from reference_engine.operations import REAL_LINE, Domain, Primitive, register
+from reference_engine.operations import REAL_LINE, CallRules, Domain, Primitive, register
 from reference_engine.primitives.define import broadcast_shapes, describe, elementwise, prototype
 from reference_engine.program import Attr, Kind, ProgramError, TensorType
 from reference_engine.trace import Tensor, broadcast, constant, to_kind, xp
@@ -101,6 +102,7 @@ def _product(
     *,
     integer: bool,
     domains: tuple[Domain, ...] = (REAL_LINE, REAL_LINE),
+    call: CallRules = MappingProxyType({}),
 ) -> None:
     def infer(types: Sequence[TensorType], _: Mapping[str, Attr]) -> TensorType:
         kind: Kind = "int" if integer and all(t.kind == "int" for t in types) else "real"
@@ -117,6 +119,7 @@ def _product(
             transpose=transpose,
             elementwise=True,
             domains=domains,
+            call=call,
         )
     )
 
@@ -148,6 +151,7 @@ _product(
     _multiply_transpose,
     describe("x1 * x2, broadcast.", "x2 for x1, and x1 for x2.", "nowhere.", "none needed."),
     integer=True,
+    call={"x1": "*", "x2": "* any"},
 )
 
 

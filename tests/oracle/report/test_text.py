@@ -7,7 +7,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from oracle.execution.events import RunFinished
-from oracle.execution.record import Run
+from oracle.execution.record import Kept, Recorded, Run
 from oracle.judge.verdict import Verdict
 from oracle.report.tally import LOUDEST_FIRST
 from oracle.report.text import TextWriter
@@ -102,3 +102,15 @@ def test_weakest_agreement_of_every_route(run: Run, width: int, snapshot: Snapsh
     lines = text(Run({}, results, seconds=1.0), width)
     assert "conditioning/" not in lines
     assert lines == snapshot
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_recorded_failures(run: Run, width: int, snapshot: SnapshotAssertion) -> None:
+    """Blocks of what was recorded end with both commands, one of its own ID; else with the check itself."""
+    first, second, *_ = [f for f in run.failures if f.verdict is Verdict.WRONG and f.dtype == "float64"]
+    kept = {
+        f.id: Kept(f.id, f".oracle/repro/{f.id}.py") for f in run.failures if f.verdict is not Verdict.CRASH
+    }
+    kept |= {f.id: Kept(f"{f.id}-2") for f in (first, second)}
+    note = "3 more failures are not recorded: .oracle keeps 200"
+    assert text(replace(run, recorded=Recorded(kept, note)), width) == snapshot

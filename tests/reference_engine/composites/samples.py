@@ -250,6 +250,12 @@ WINDOWS: dict[str, list[Sample]] = {
             {"stride": (2, 1), "padding": 1},
         ),
     ],
+    "conv_transpose3d": [
+        Sample(
+            {"x": normal(153, 1, 2, 2, 3, 2), "weight": normal(154, 2, 1, 2, 1, 2), "bias": normal(155, 2)},
+            {"stride": (2, 1, 1), "padding": (1, 0, 0), "groups": 2},
+        ),
+    ],
     "max_pool1d": [
         Sample({"x": SIGNAL}, {"kernel_size": 3}),
         Sample({"x": SIGNAL}, {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 2}),

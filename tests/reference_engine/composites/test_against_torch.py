@@ -90,7 +90,8 @@ WITH_X = (
     F.relu, F.relu6, F.hardtanh, F.hardswish, F.leaky_relu, F.prelu, F.elu, F.selu,
     F.softshrink, F.hardshrink, F.silu, F.mish, F.gelu, F.softsign, F.tanhshrink, F.glu, F.layer_norm,
     F.instance_norm, F.linear, F.conv1d, F.conv2d, F.conv3d, F.conv_transpose1d, F.conv_transpose2d,
-    F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d,
+    F.conv_transpose3d, F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
+    F.adaptive_avg_pool1d, F.adaptive_avg_pool2d,
 )  # fmt: skip
 """Functions of the same name and parameters, but for ``x`` and ``axis``."""
 
