@@ -6,14 +6,14 @@ drawn is valid by construction, and shrinks to the fewest operations, the smalle
 
 from __future__ import annotations
 
-from oracle.strategies.cases import cases
+from oracle.strategies._cases import cases, text_of
+from oracle.strategies._indices import indices
+from oracle.strategies._layouts import LAYOUTS, Laid, MemoryLayout, laid_out, layouts
+from oracle.strategies._matrices import MATRICES, MatrixClass, matrices
+from oracle.strategies._programs import DrawnProgram, programs
+from oracle.strategies._shapes import SIZES, broadcastable, empty_shapes, extents, shapes
+from oracle.strategies._values import values
 from oracle.strategies.classes import CLASSES, Place, ValueClass
-from oracle.strategies.indices import indices
-from oracle.strategies.layouts import LAYOUTS, Laid, MemoryLayout, laid_out, layouts
-from oracle.strategies.matrices import MATRICES, MatrixClass, matrices
-from oracle.strategies.programs import DrawnProgram, programs
-from oracle.strategies.shapes import SIZES, broadcastable, empty_shapes, extents, shapes
-from oracle.strategies.values import values
 
 __all__ = [
     "CLASSES",
@@ -36,5 +36,6 @@ __all__ = [
     "matrices",
     "programs",
     "shapes",
+    "text_of",
     "values",
 ]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from oracle.strategies.shapes import Shape
+from oracle.strategies._shapes import Shape
 from reference_engine.operations import Domain
 from reference_engine.precision import Precision
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from oracle.strategies.matrices import matrices
-from oracle.strategies.shapes import SIZES, Shape, parts, shapes
-from oracle.strategies.values import truth_values, values
+from oracle.strategies._matrices import matrices
+from oracle.strategies._shapes import SIZES, Shape, parts, shapes
+from oracle.strategies._values import truth_values, values
 from reference_engine.calls import Operand
 from reference_engine.operations import REAL_LINE
 from reference_engine.precision import PRECISIONS

@@ -123,7 +123,7 @@ def logit(x: Tensor, eps: float | None = None) -> Tensor:
 @composite(
     "activation",
     call=(
-        {"x": "... 2"},
+        {"x": "... 2", "axis": (-1,)},
         {"x": "2 ...", "axis": (0,)},
     ),
 )

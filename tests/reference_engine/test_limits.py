@@ -65,7 +65,7 @@ def test_stopped_operand_is_held(direction: float, expected: float) -> None:
 
 @pytest.mark.parametrize("direction", [1.0, -1.0])
 def test_stopped_threshold_moves(direction: float) -> None:
-    """An element that is kept because it reaches a stopped threshold of itself stays kept beside the point."""
+    """An element kept because it reaches a stopped threshold of itself stays kept beside the point."""
     found = approach(lambda x: xp.where(x >= xp.stop_gradient(x), x, 0), 2.0, direction)
     assert (found.approach, value(found), found.jumps) == (Approach.CONVERGES, 1.0, False)
 

@@ -165,9 +165,9 @@ def test_time_is_over_at_any_moment() -> None:
         torch.set_default_dtype(torch.float64)
         return torch.tanh(model(x)) * random.random() + torch.rand(1, dtype=torch.float64)
 
-    whole = oracle.check(function, x, order=2)
-    assert whole.ok, whole
-    length = whole.seconds + whole.further_seconds
+    whole = [oracle.check(function, x, order=2) for _ in range(3)]
+    assert all(w.ok for w in whole), whole
+    length = min(w.seconds + w.further_seconds for w in whole)  # the first also does what is done once only
     buffers = [b.clone() for b in model.buffers()]
     before = state()
     ended = []

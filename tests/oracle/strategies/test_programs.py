@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from oracle.cases.load import read_case
 from oracle.cases.model import Case
-from oracle.strategies import DrawnProgram, cases, programs
-from oracle.strategies.cases import text_of
+from oracle.strategies import DrawnProgram, cases, programs, text_of
 from reference_engine import ProgramError
 from reference_engine.arithmetic.float64 import Float64
 from reference_engine.calls import operand, ways

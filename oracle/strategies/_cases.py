@@ -15,9 +15,9 @@ from oracle.cases.load import read_case
 from oracle.cases.model import Case
 from oracle.cases.write import case_text
 from oracle.frameworks.protocol import Layout
+from oracle.strategies._layouts import LAYOUTS
+from oracle.strategies._programs import MOST_NODES, ORDINARY, programs
 from oracle.strategies.classes import ValueClass
-from oracle.strategies.layouts import LAYOUTS
-from oracle.strategies.programs import MOST_NODES, ORDINARY, programs
 
 DTYPES = ("float64", "float32")
 

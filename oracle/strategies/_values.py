@@ -10,8 +10,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from oracle.strategies._shapes import Shape
 from oracle.strategies.classes import CLASSES, Place, ValueClass
-from oracle.strategies.shapes import Shape
 from reference_engine.operations import REAL_LINE, Domain
 from reference_engine.precision import PRECISIONS
 

@@ -30,7 +30,7 @@ def indices(
 
     >>> from hypothesis import find
     >>> find(indices(3, classes=["repeated"]), lambda i: True)
-    array([0, 0])
+    array([0, 0, 0])
     """
     unknown = [c for c in classes if c not in get_args(IndexClass)]
     if unknown:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from oracle.strategies._shapes import shapes
+from oracle.strategies._values import values
 from oracle.strategies.classes import CLASSES, ValueClass
 from oracle.strategies.placing import Rules, step
-from oracle.strategies.shapes import shapes
 from oracle.strategies.sketch import Sketch
-from oracle.strategies.values import values
 from reference_engine import composites, primitives  # noqa: F401 - they fill the table
 from reference_engine.operations import lookup, public_operations
 from reference_engine.precision import PRECISIONS
