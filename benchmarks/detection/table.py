@@ -130,7 +130,10 @@ def quality(trials: Sequence[Trial]) -> str:
         for dtype in SMALLEST:
             own = [t for t in judged(trials) if (t.space, t.dtype) == (space, dtype)]
             right = sum(t.found and t.right_verdict for t in own)
-            found, share = sum(t.found for t in own), right / len(own) if own else 1.0
+            if not own:
+                rows.append((space, dtype, "0", "-", "-", "-", "not asked"))
+                continue
+            found, share = sum(t.found for t in own), right / len(own)
             met = "yes" if share >= REQUIRED else "**no**"
             rows.append((space, dtype, str(len(own)), str(found), str(right), f"{share:.1%}", met))
     head = ("framework", "dtype", "judged", "found", "right verdict", "share", f"at least {REQUIRED:.0%}")

@@ -69,5 +69,5 @@ elementwise(
     derivative="by the implicit function theorem: -(d gammainc(a, y)/da) / (d gammainc(a, y)/dy) for a "
     '(Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", 2018).',
     not_differentiable="nowhere for positive arguments.",
-    operands=("a", "at", "sample"), domains=[POSITIVE, POSITIVE, POSITIVE], family="special",
+    operands=("a", "at", "sample"), domains=[POSITIVE, POSITIVE, POSITIVE], family="special", internal=True,
 )  # fmt: skip

@@ -47,6 +47,7 @@ def test_faults_below_the_power_or_too_small_are_not_held_against_ours() -> None
     unseen = replace(must, answers={OURS: Answer.FINE})
     assert table.missed([must, unnamed, unseen]) == [unnamed, unseen]
     assert "**no**" in table.quality([must, unnamed])
+    assert "yes" not in table.quality([])
 
 
 def test_tables_have_a_row_for_every_kind() -> None:
