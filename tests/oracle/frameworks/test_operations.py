@@ -16,15 +16,13 @@ from tests.reference_engine.sample import program_of
 from tests.reference_engine.samples import SAMPLES
 
 _BESSEL = ("j0", "j1", "y0", "y1", "k0", "k1", "k0e", "k1e")
-_DRAWN = {"gamma_sample": "a framework draws the sample by itself"}
 UNSUPPORTED: dict[str, dict[str, str]] = {
     "torch": {
         "cbrt": "torch has no cube root; a power of 1/3 is another function, with another error",
         "betainc": "torch has no such function",
         **dict.fromkeys(_BESSEL, "torch has it without a derivative"),
-        **_DRAWN,
     },
-    "jax": {**dict.fromkeys(_BESSEL, "JAX has no such function"), **_DRAWN},
+    "jax": {**dict.fromkeys(_BESSEL, "JAX has no such function")},
 }
 """Operations that an adapter leaves out, and why."""
 
