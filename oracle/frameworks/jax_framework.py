@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class JaxFramework:
 
     def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
         """What ``read`` makes of a route: its formula, for one."""
-        return _routes().reading(route, program, point, read)
+        return _routes().reading(route, program, point, partial(read, "jax"))
 
     def flushes_subnormals(self) -> bool:
         """Found by halving the smallest normal number."""

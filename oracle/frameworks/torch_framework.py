@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -66,7 +67,7 @@ class TorchFramework:
 
     def reading(self, route: str, program: Program, point: Point, read: Callable[..., Any]) -> Any:
         """What ``read`` makes of a route: its formula, for one."""
-        return _routes().reading(route, program, point, read)
+        return _routes().reading(route, program, point, partial(read, "torch"))
 
     def flushes_subnormals(self) -> bool:
         """Found by halving the smallest normal number."""

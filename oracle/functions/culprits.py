@@ -42,19 +42,8 @@ def with_culprits(
 
 def _stepwise(function: FunctionSubject) -> Stepwise | None:
     """The function with its operations; None where reading it raises."""
-    user: Any = function
     try:
-        match function.name:
-            case "torch":
-                from oracle.lift.torch_steps import lift_torch_steps  # noqa: PLC0415 - loads torch
-
-                return lift_torch_steps(user.function, user.inputs)
-            case "jax":
-                from oracle.lift.jax_steps import lift_jax_steps  # noqa: PLC0415 - loads JAX
-
-                return lift_jax_steps(user.function, user.inputs)
-            case _:
-                return None
+        return function.stepwise()
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - the finding stands without a culprit
@@ -72,17 +61,7 @@ def _search(
         tangents = point.tangents if order == 1 else point.directions
         references[order] = reference_at(program, stepwise.lifted.arrays, point.wrt, cotangents, tangents)
     values = next(iter(references.values())).values
-    return Search(program, _steps(program, stepwise.ran, values, _operation(function)), references)
-
-
-def _operation(function: FunctionSubject) -> Callable[[Ran], Framework]:
-    if function.name == "torch":
-        from oracle.functions.torch_operation import TorchOperation  # noqa: PLC0415 - loads torch
-
-        return TorchOperation
-    from oracle.functions.jax_operation import JaxOperation  # noqa: PLC0415 - loads JAX
-
-    return JaxOperation
+    return Search(program, _steps(program, stepwise.ran, values, function.alone), references)
 
 
 def _steps(

@@ -116,7 +116,7 @@ def reading(route: str, call: UserCall, given: Tensors, read: Callable[..., Any]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read(derivative, given, seeds, directions, forward=forward)
+        return read("jax", derivative, given, seeds, directions, forward=forward)
 
 
 def follow(route: str, call: UserCall, given: Tensors) -> Answer:

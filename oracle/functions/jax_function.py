@@ -16,10 +16,11 @@ import numpy.typing as npt
 from oracle.frameworks import jax_arrays as arrays
 from oracle.frameworks.jax_framework import JaxFramework
 from oracle.frameworks.jax_routes import calling_jax
-from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
+from oracle.frameworks.protocol import Answer, Array, Framework, NotOfferedError, Point
 from oracle.frameworks.versions import version_of
 from oracle.functions import jax_call
 from oracle.functions.errors import FunctionRaisedError
+from oracle.functions.jax_operation import JaxOperation
 from oracle.functions.outputs import coarsest, no_tensor
 from oracle.functions.subject import Observed, Pulled, kind_of
 from oracle.lift.complex_numbers import Complex
@@ -27,6 +28,7 @@ from oracle.lift.jax_inputs import own_precision, read_arguments
 from oracle.lift.jax_trees import is_array, jax_tree, pieces
 from oracle.lift.process import generators_kept
 from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.steps import Ran, Stepwise
 from oracle.lift.trees import function_name, identifiers
 from reference_engine.program import Program
 from reference_engine.syntax import check_name
@@ -103,6 +105,16 @@ class JaxFunction:
 
         with self._mode(None):
             return lift_jax(self.function, self.inputs)
+
+    def stepwise(self) -> Stepwise:
+        """The function as a Program, with each of its operations as it ran."""
+        from oracle.lift.jax_steps import lift_jax_steps  # noqa: PLC0415 - only after a failure
+
+        return lift_jax_steps(self.function, self.inputs)
+
+    def alone(self, ran: Ran) -> Framework:
+        """One of these operations, to be asked by itself."""
+        return JaxOperation(ran)
 
     def adopt(self, lifted: Lifted) -> None:
         """Name outputs alike; both read the arguments alike."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from oracle.frameworks import jax_arrays as arrays
 from oracle.frameworks.jax_framework import JaxFramework
 from oracle.frameworks.jax_routes import calling_jax
 from oracle.frameworks.protocol import Answer, NotOfferedError, Point
+from oracle.frameworks.versions import version_of
 from oracle.functions import jax_call
 from oracle.lift.jax_inputs import own_precision
 from oracle.lift.steps import Ran
@@ -29,7 +29,7 @@ class JaxOperation:
     dtypes: tuple[str, ...] = JaxFramework.dtypes
 
     def __init__(self, ran: Ran) -> None:
-        self.version = version("jax")
+        self.version = version_of("jax")
         self._ran = ran
         self._given: Mapping[str, Any] = {o.name: o.own for o in ran.operands}
 

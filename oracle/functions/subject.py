@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from oracle.frameworks.protocol import Array, Framework, Point
 from oracle.lift.program import Lifted, Output, Slot
+from oracle.lift.steps import Ran, Stepwise
 from reference_engine.program import Kind, Program, TensorType
 
 
@@ -59,6 +60,12 @@ class FunctionSubject(Framework, Protocol):
 
     def lift(self) -> Lifted:
         """The function as a Program at this point."""
+
+    def stepwise(self) -> Stepwise:
+        """The function as a Program, with each of its operations as it ran."""
+
+    def alone(self, ran: Ran) -> Framework:
+        """One of these operations, to be asked by itself."""
 
     def adopt(self, lifted: Lifted) -> None:
         """Take names and captured tensors from the lifted function."""

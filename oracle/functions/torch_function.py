@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from oracle.frameworks import torch_tensors as tensors
-from oracle.frameworks.protocol import Answer, Array, NotOfferedError, Point
+from oracle.frameworks.protocol import Answer, Array, Framework, NotOfferedError, Point
 from oracle.frameworks.torch_framework import TorchFramework, one_thread
 from oracle.frameworks.torch_routes import calling_torch
 from oracle.frameworks.versions import version_of
@@ -23,10 +23,12 @@ from oracle.functions.errors import ChangesInputError, FunctionRaisedError
 from oracle.functions.outputs import coarsest, no_tensor, split_cotangents
 from oracle.functions.subject import Observed, Pulled
 from oracle.functions.torch_callable import TorchCallable, drew_otherwise, dtype_in
+from oracle.functions.torch_operation import TorchOperation
 from oracle.functions.torch_pairs import pairs_of
 from oracle.lift.complex_numbers import whole
 from oracle.lift.process import Generators, generators_kept
 from oracle.lift.program import Lifted, Output
+from oracle.lift.steps import Ran, Stepwise
 from oracle.lift.torch_inputs import (
     arrays_of,
     at_numbers,
@@ -124,6 +126,16 @@ class TorchFunction:
 
         return lift_torch(self.function, self.inputs, kept=self._as_before())
 
+    def stepwise(self) -> Stepwise:
+        """The function as a Program, with each of its operations as it ran."""
+        from oracle.lift.torch_steps import lift_torch_steps  # noqa: PLC0415 - only after a failure
+
+        return lift_torch_steps(self.function, self.inputs)
+
+    def alone(self, ran: Ran) -> Framework:
+        """One of these operations, to be asked by itself."""
+        return TorchOperation(ran)
+
     def adopt(self, lifted: Lifted) -> None:
         """Add the tensors that were found outside, which stay where they are, and name outputs alike."""
         known = {s.name for s in self.own}
@@ -174,7 +186,7 @@ class TorchFunction:
         self._refuse_forward(route)
         body = {**torch_call.ROUTES, **torch_call.SECOND_ORDER_ROUTES}[route]
         with self._as_before(), torch.inference_mode(mode=False), torch.enable_grad():
-            return read(body, self._at(program, point))
+            return read("torch", body, self._at(program, point))
 
     def _refuse_forward(self, route: str) -> None:
         """NotOfferedError for a route with forward mode in it, where that differentiates another function."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from oracle.frameworks import torch_tensors as tensors
 from oracle.frameworks.protocol import Answer, NotOfferedError, Point
 from oracle.frameworks.torch_framework import TorchFramework
 from oracle.frameworks.torch_routes import calling_torch
+from oracle.frameworks.versions import version_of
 from oracle.functions import torch_call
 from oracle.lift.steps import Ran
 from oracle.lift.torch_inputs import copy_of
@@ -31,7 +31,7 @@ class TorchOperation:
     dtypes: tuple[str, ...] = TorchFramework.dtypes
 
     def __init__(self, ran: Ran) -> None:
-        self.version = version("torch")
+        self.version = version_of("torch")
         self._ran = ran
 
     def operations(self) -> frozenset[str]:

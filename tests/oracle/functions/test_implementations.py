@@ -113,6 +113,15 @@ def test_right_and_wrong(folder: Path) -> None:
     assert (result.status, result.problems) == (1, ())
 
 
+def test_culprit_and_formula(folder: Path) -> None:
+    """A wrong rule is named and its formula read, whatever the implementation is called."""
+    found = [
+        f for f in about(run(folder, "torch: own.py:wrong"), "own.py:wrong") if f.verdict is Verdict.WRONG
+    ]
+    assert {f.culprit and f.culprit.operation for f in found} == {"Tanh"}
+    assert {f.formula for f in found} == {"formula differs (proved)"}
+
+
 def test_crash_ends_one_only(folder: Path) -> None:
     """One that ends the process is a crash; frameworks and other implementations are judged again."""
     result = run(folder, "torch: [own.py:abort, own.py:by_name]")
