@@ -27,6 +27,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.origin: int | None = None
         self.line: int | None = None
+        self.places: dict[int, int] = {}
         self._known: dict[tuple[object, ...], int] = {}
 
     def add(
@@ -83,13 +84,15 @@ class Builder:
         )
 
     def finish(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], names: Sequence[str]) -> Program:
-        """The Program, without the nodes that no output needs (inputs are kept)."""
+        """The Program, without the nodes that no output needs (inputs are kept); ``places`` then says where
+        each node went that is in it.
+        """
         keep = {t.index for t in inputs} | {t.index for t in outputs}
         for index in range(len(self.nodes) - 1, -1, -1):
             if index in keep:
                 keep.update(self.nodes[index].inputs)
         order = sorted(keep)
-        new = {old: i for i, old in enumerate(order)}
+        new = self.places = {old: i for i, old in enumerate(order)}
         nodes = []
         for old in order:
             n = self.nodes[old]

@@ -121,14 +121,17 @@ class FormulaCheck:
         """Whether the formula as it ran, with its casts and its rounding, gives what the framework answered.
         If not, one of the kernels that it calls does not do what it is called for.
         """
-        here = self._here
-        assert here.lifted.program is not None
-        core = lower(here.lifted.program)
-        inputs = dict(_inputs(self.point))
-        ran = certify(core, inputs, self.point.wrt, self.precision, self.seed)
+        ran = self._ran
         off = np.abs(observed - ran.centers[name])
-        cast = np.abs(ran.centers[name] - here.truth.centers[name]).max(initial=0.0)
+        cast = np.abs(ran.centers[name] - self._here.truth.centers[name]).max(initial=0.0)
         return bool((off <= POOR * (ran.allowed(name) + cast))[asked].all())
+
+    @cached_property
+    def _ran(self) -> Certificate:
+        """What was read at the point, with its casts."""
+        program = self._here.lifted.program
+        assert program is not None
+        return certify(lower(program), dict(_inputs(self.point)), self.point.wrt, self.precision, self.seed)
 
     @cached_property
     def _here(self) -> _Place:

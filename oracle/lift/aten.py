@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from oracle.lift.torch_internals import arguments_of, name_of, overload_of
-from oracle.lift.torch_memory import exact, flattened
+from oracle.lift.torch_memory import NUMPY, exact, flattened
 from reference_engine.trace import Tensor, constant, xp
 
 Lowering = Callable[["Call"], Any]
@@ -24,9 +24,6 @@ Lowering = Callable[["Call"], Any]
 LOWERINGS: dict[str, Lowering] = {}
 """Lowering by the operation's name without its overload, or with it where overloads differ."""
 
-
-_NUMPY = {"real": float, "int": int, "bool": bool}
-"""Element types by kind."""
 
 CONSTANT = object()
 """What a lowering gives for a result that no derivative reaches: drawn, or constant in pieces."""
@@ -164,7 +161,7 @@ def _taken(symbols: Sequence[Tensor], found: Any, filler: Any) -> Tensor:
     whole = [flattened(s) for s in symbols]
     flat = whole[0] if len(whole) == 1 else xp.concatenate(whole, axis=0)
     if flat.size == 0:
-        taken: Any = constant(np.full(numbers.shape, zero, dtype=_NUMPY[flat.kind]))
+        taken: Any = constant(np.full(numbers.shape, zero, dtype=NUMPY[flat.kind]))
     else:
         taken = xp.take(flat, constant(np.maximum(numbers - 1, 0)), axis=0)
     if (numbers > 0).all():
@@ -185,7 +182,7 @@ def _arranged(symbol: Tensor, positions: np.ndarray) -> Tensor:
     if flat.size == symbol.size and np.array_equal(flat, np.arange(flat.size)):
         return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)
     if not flat.size:
-        return constant(np.zeros(positions.shape, _NUMPY[symbol.kind]))
+        return constant(np.zeros(positions.shape, NUMPY[symbol.kind]))
     own = np.arange(symbol.size).reshape(symbol.shape)
     try:
         if np.array_equal(np.broadcast_to(own, positions.shape), positions):

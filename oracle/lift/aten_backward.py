@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.lift import aten_vjps
 from oracle.lift.aten import Call, Lowering, lowers, move
 from oracle.lift.aten_lu import packed_lu
 from oracle.lift.torch_memory import constant_of, exact
@@ -125,6 +124,3 @@ def _leading(call: Call) -> int:
     """How many axes of the operand are no axes of a window."""
     name = str(call.func)
     return len(call.shape("self")) - (3 if "3d" in name else 2)
-
-
-__all__ = ["KEPT", "aten_vjps"]

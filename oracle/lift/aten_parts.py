@@ -53,7 +53,7 @@ def lookup_complex(func: Any) -> Lowering | None:
 
 def _by_parts(lowering: Lowering, call: Call) -> Any:
     """The real lowering on each part; NoLoweringError if it writes anything that is not linear."""
-    symbols = [part for t in tensors_in(call.raw) for part in tensors_of(call.symbol(t))]
+    symbols = [part for t in tensors_in(call.raw.values()) for part in tensors_of(call.symbol(t))]
     found = []
     for k in (0, 1):
         one = _part_of(call, k)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from oracle.lift.aten import Call, Lowering, lookup, lowers
-from oracle.lift.torch_arguments import unbound
+from oracle.lift.torch_arguments import bound, unbound
 from oracle.lift.torch_internals import arguments_of, name_of, rank_of
 from reference_engine.differentiate import COTANGENT, GRADIENT, vjp
 from reference_engine.program import Program, TensorType
@@ -28,8 +28,7 @@ def pulled_back(
     ``given`` are the forward's arguments by schema name; tensors among them that the call does not know are
     constants.
     """
-    defaults = {a.name: a.default_value if a.has_default_value() else None for a in arguments_of(forward)}
-    raw = {**defaults, **given}
+    raw = bound(forward, (), given)
     args, kwargs = unbound(forward, raw)
     with torch.no_grad():
         result = forward(*args, **kwargs)

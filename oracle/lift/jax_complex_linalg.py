@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from oracle.lift.complex_matrices import doubled, halved, solved, turned
+from oracle.lift.complex_matrices import doubled, halved, solved, triangle, turned
 from oracle.lift.complex_numbers import Complex, Symbol, each
 from oracle.lift.jax_call import Call, Lowering
 from oracle.lift.jax_linalg import LINALG, reduced
@@ -25,20 +25,10 @@ def _triangular_solve(call: Call) -> Symbol:
     """By elimination in general, of what is read: JAX looks at one triangle only."""
     a, b = (v.pair for v in call.inputs)
     p = call.params
-    a = _read(a, lower=p["lower"], unit_diagonal=p["unit_diagonal"])
+    a = triangle(a, upper=not p["lower"], unit=p["unit_diagonal"])
     a = Complex(a.re, -a.im) if p["conjugate_a"] else a
     a = turned(a) if p["transpose_a"] else a
     return solved(a, b) if p["left_side"] else turned(solved(turned(a), turned(b)))
-
-
-def _read(a: Complex, *, lower: bool, unit_diagonal: bool) -> Complex:
-    kept = (
-        (lambda part: xp.tril(part, k=-unit_diagonal))
-        if lower
-        else lambda part: xp.triu(part, k=+unit_diagonal)
-    )
-    found = each(kept, a)
-    return Complex(found.re + constant(np.eye(a.shape[-1])), found.im) if unit_diagonal else found
 
 
 def _qr(call: Call) -> list[Symbol | None]:

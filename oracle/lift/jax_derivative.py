@@ -13,9 +13,9 @@ from jax.extend.core import jaxpr_as_fun
 
 from oracle.frameworks import jax_arrays as arrays
 from oracle.lift.derivative import LiftedDerivative, not_lifted
-from oracle.lift.jax_eager import follow
+from oracle.lift.jax_eager import ASKED_FOR_A_VALUE, follow
 from oracle.lift.jax_interpret import Interpreter
-from oracle.lift.jax_values import Application, Value
+from oracle.lift.jax_values import Value, given_value
 from oracle.lift.process import generators_kept
 from reference_engine.differentiate import COTANGENT, DIRECTION, GRADIENT, TANGENT
 from reference_engine.program import TensorType
@@ -24,8 +24,6 @@ from reference_engine.trace import Builder, building
 Tensors = Mapping[str, Any]
 Derivative = Callable[[Tensors, Tensors, Tensors], tuple[tuple[Any, ...], Tensors]]
 """(all inputs, cotangents or tangents, directions) to (all outputs, derivatives by name)."""
-
-_ASKED_FOR_A_VALUE = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
 
 
 def lift_jax_derivative(
@@ -53,7 +51,7 @@ def lift_jax_derivative(
     with building(builder):
         inputs = [builder.input(n, TensorType(tuple(named[n].shape))) for n in moving]
         interpreter = Interpreter(builder, None)
-        values = [_value(named[n], symbol) for n, symbol in zip(moving, inputs, strict=True)]
+        values = [given_value(named[n], symbol) for n, symbol in zip(moving, inputs, strict=True)]
         results, answers = _results(flat, values, interpreter)
         if interpreter.unsupported:
             return not_lifted(", ".join(interpreter.unsupported))
@@ -68,15 +66,8 @@ def _results(
     try:
         with generators_kept():
             jaxpr = jax.make_jaxpr(function)(*(v.concrete for v in inputs))
-    except _ASKED_FOR_A_VALUE:
+    except ASKED_FOR_A_VALUE:
         with generators_kept():
             answers: Sequence[Any] = function(*(v.concrete for v in inputs))
         return follow(function, inputs, interpreter), answers
     return interpreter.inline(jaxpr, inputs), jaxpr_as_fun(jaxpr)(*(v.concrete for v in inputs))
-
-
-def _value(array: Any, symbol: Any) -> Value:
-    source = Application(lambda _: [array], ())
-    value = Value(tuple(array.shape), array.dtype, symbol=symbol, concrete=array, source=source)
-    source.outputs = (value,)
-    return value

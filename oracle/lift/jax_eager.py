@@ -16,6 +16,9 @@ from jax._src import core  # traces and tracers have no public door
 from oracle.lift.jax_interpret import Interpreter
 from oracle.lift.jax_values import Value, fixed
 
+ASKED_FOR_A_VALUE = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
+"""What ``make_jaxpr`` raises at such a function."""
+
 NOTE = "the function asks in Python for the value of an input; it was lifted along the way that it took"
 
 

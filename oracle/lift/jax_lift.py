@@ -9,18 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from oracle.lift.jax_eager import follow
+from oracle.lift.jax_eager import ASKED_FOR_A_VALUE, follow
 from oracle.lift.jax_inputs import Arguments, own_precision, read_arguments, unique_names
 from oracle.lift.jax_interpret import Interpreter
 from oracle.lift.jax_source import file_of
 from oracle.lift.jax_trees import pieces
-from oracle.lift.jax_values import Application, Value, is_key, numbers
+from oracle.lift.jax_values import Value, given_value, is_key, numbers
 from oracle.lift.process import generators_kept
 from oracle.lift.program import Array, Lifted, Output, Slot, Unsupported
 from reference_engine.program import Kind, TensorType
-from reference_engine.trace import Builder, Tensor, building
-
-_ASKED_FOR_A_VALUE = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
+from reference_engine.trace import Builder, building
 
 PYTHON = "the function asks in Python for the value of an input; use jnp.where, lax.cond or lax.while_loop"
 
@@ -60,10 +58,10 @@ def _lifted(
         ]
         moving = [i for i, s in enumerate(arguments.slots) if s.differentiable]
         interpreter = reader(builder, file)
-        values = [_input(arguments.leaves[i], tensors[i]) for i in moving]
+        values = [given_value(arguments.leaves[i], tensors[i]) for i in moving]
         try:
             results = _results(_flat(arguments, moving), values, interpreter)
-        except _ASKED_FOR_A_VALUE:
+        except ASKED_FOR_A_VALUE:
             refused = (Unsupported("control flow in Python", PYTHON),)
             return Lifted(None, arguments.slots, outputs, refused, arguments.notes, file)
         builder.line = None
@@ -81,7 +79,7 @@ def _results(function: Callable[..., list[Any]], inputs: list[Value], lifter: In
     try:
         with generators_kept():
             jaxpr = jax.make_jaxpr(function)(*(v.concrete for v in inputs))
-    except _ASKED_FOR_A_VALUE:
+    except ASKED_FOR_A_VALUE:
         return follow(function, inputs, lifter)
     return lifter.inline(jaxpr, inputs)
 
@@ -96,13 +94,6 @@ def _flat(arguments: Arguments, moving: Sequence[int]) -> Callable[..., list[Any
         return [leaf for _, _, leaf in pieces(arguments.call(arrays), "out")]
 
     return flat
-
-
-def _input(leaf: Any, tensor: Tensor) -> Value:
-    source = Application(lambda _: [leaf], ())
-    value = Value(tuple(leaf.shape), leaf.dtype, symbol=tensor, concrete=leaf, source=source)
-    source.outputs = (value,)
-    return value
 
 
 def _outputs(result: Any, slots: Sequence[Slot]) -> tuple[Output, ...]:

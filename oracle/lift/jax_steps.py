@@ -15,7 +15,7 @@ from jax._src import source_info_util  # no public door leads to the lines of an
 from oracle.lift.jax_interpret import Interpreter, bound
 from oracle.lift.jax_lift import lift_jax
 from oracle.lift.jax_values import Value
-from oracle.lift.steps import KeepingBuilder, Operand, Ran, Stepwise, place_of, placed
+from oracle.lift.steps import Operand, Ran, Stepwise, place_of, placed
 from reference_engine.trace import Builder
 
 _OWN, _JAX = str(Path(__file__).parents[1]), str(Path(jax.__file__).parent)
@@ -26,7 +26,7 @@ RULES = frozenset({"custom_vjp_call", "custom_jvp_call", "custom_vjp_call_jaxpr"
 
 def lift_jax_steps(fn: Callable[..., Any], args: Sequence[Any]) -> Stepwise:
     """The function at these arguments, with its equations. What ``fn`` raises passes through."""
-    builder = KeepingBuilder()
+    builder = Builder(surface=True)
     readers: list[StepReader] = []
 
     def made(builder: Builder, file: str | None) -> StepReader:

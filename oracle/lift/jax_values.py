@@ -122,6 +122,14 @@ class Value:
         self._concrete = concrete
 
 
+def given_value(array: Any, symbol: Symbol) -> Value:
+    """A differentiable input."""
+    source = Application(lambda _: [array], ())
+    value = Value(tuple(array.shape), array.dtype, symbol=symbol, concrete=array, source=source)
+    source.outputs = (value,)
+    return value
+
+
 def fixed(concrete: Any) -> Value:
     """A variable that no differentiable input reaches."""
     if not hasattr(concrete, "dtype"):

@@ -9,8 +9,6 @@ from types import FrameType
 from typing import Any
 
 from oracle.lift.program import Array, Lifted
-from reference_engine.program import Program
-from reference_engine.trace import Builder, Tensor
 
 Run = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 """From the framework's arrays by operand name to those of the results."""
@@ -44,26 +42,6 @@ class Ran:
     run: Run
     inside: tuple[Ran, ...] = ()
     own_rule: bool = False
-
-
-class KeepingBuilder(Builder):
-    """A builder that remembers which of its nodes the finished Program has."""
-
-    def __init__(self) -> None:
-        super().__init__(surface=True)
-        self.places: dict[int, int] = {}
-
-    def finish(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], names: Sequence[str]) -> Program:
-        """The Program; ``places`` then says where each node went that is in it."""
-        keep = {t.index for t in inputs}
-        stack = [t.index for t in outputs]
-        while stack:
-            index = stack.pop()
-            if index not in keep:
-                keep.add(index)
-                stack.extend(self.nodes[index].inputs)
-        self.places = {old: new for new, old in enumerate(sorted(keep))}
-        return super().finish(inputs, outputs, names)
 
 
 def placed(ran: Sequence[Ran], places: Mapping[int, int]) -> tuple[Ran, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -78,9 +78,9 @@ def written_by(func: Any, given: Mapping[str, Any]) -> list[Any]:
     return [t for t in parts if isinstance(t, torch.Tensor)]
 
 
-def tensors_in(given: Mapping[str, Any]) -> Iterator[Any]:
-    """The dense tensors among arguments by name, in lists too."""
-    for value in given.values():
+def tensors_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The dense tensors among values, in lists too."""
+    for value in values:
         for part in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(part, torch.Tensor) and part.layout is torch.strided and not part.is_meta:
                 yield part

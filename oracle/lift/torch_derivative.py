@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from oracle.lift.aten import Call, lookup
 from oracle.lift.aten_backward import KEPT
-from oracle.lift.complex_numbers import Complex, Symbol
+from oracle.lift.complex_numbers import Symbol, whole
 from oracle.lift.derivative import LiftedDerivative, not_lifted
 from oracle.lift.torch_arguments import bound, tensors_in
 from oracle.lift.torch_boundary import functions_marked, watched
@@ -59,7 +59,7 @@ class DerivativeRecorder(Recorder):
         part of its formula.
         """
         if func is READ_NUMBER and in_backward():
-            (tensor,) = tensors_in(bound(func, args, kwargs or {}))
+            (tensor,) = tensors_in(bound(func, args, kwargs or {}).values())
             cell = self.memory.cell(tensor)
             if is_inexact(tensor) and cell is not None and self.memory.active(cell.read(tensor)):
                 self.refuse("Tensor.item in a backward pass", "")
@@ -88,7 +88,7 @@ class DerivativeRecorder(Recorder):
     ) -> None:
         super()._record(call, written, before, tracked=tracked)
         keep = lookup(call.func, KEPT)
-        complex_ = any(t.is_complex() for t in tensors_in(call.raw))
+        complex_ = any(t.is_complex() for t in tensors_in(call.raw.values()))
         kept = [None] * len(call.results) if keep is None or complex_ else keep(call)
         for tensor, symbol in zip(call.results, kept, strict=True):
             inexact = torch.is_tensor(tensor) and is_inexact(tensor) and tensor.numel() > 0
@@ -195,7 +195,7 @@ class _Recording:
             if own not in self.inputs:
                 self.inputs[own] = self.builder.input(own, type_)
         parts = [self.inputs[own] for own in names]
-        symbol: Symbol = Complex(*parts) if len(parts) > 1 else parts[0]
+        symbol = whole(parts)
         self.recorder.memory.forget(tensor)
         self.recorder.memory.bind(tensor, symbol, tracked=True)
 

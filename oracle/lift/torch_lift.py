@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from oracle.lift.complex_numbers import Complex, Symbol
+from oracle.lift.complex_numbers import Symbol, whole
 from oracle.lift.program import Lifted, Output, Slot
 from oracle.lift.torch_boundary import functions_marked, watched
 from oracle.lift.torch_inputs import copy_of, is_tensor, names_of, open_container, outputs_of
@@ -118,7 +118,7 @@ class _Recording:
     def _input(self, leaf: Leaf) -> Symbol:
         type_ = TensorType(tuple(leaf.tensor.shape), _kind(leaf.tensor))
         parts = [self.builder.input(slot.name, type_) for slot in leaf.slots]
-        symbol = Complex(*parts) if len(parts) > 1 else parts[0]
+        symbol = whole(parts)
         memory = self.recorder.memory
         if not leaf.differentiable:
             memory.constant_inputs.update(part.index for part in parts)

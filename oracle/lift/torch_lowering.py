@@ -34,7 +34,7 @@ def lowered(recorder: Recorder, call: Call) -> list[Any]:
         return [None]
     if all(torch.is_tensor(r) and is_inexact(r) and not r.numel() for r in call.results):
         return [CONSTANT] * len(call.results)
-    if any(t.is_complex() for t in [*tensors_in(call.raw), *call.results] if torch.is_tensor(t)):
+    if any(t.is_complex() for t in [*tensors_in(call.raw.values()), *call.results] if torch.is_tensor(t)):
         lowering = aten_table.lookup_complex(call.func)
     else:
         lowering = aten_table.lookup(call.func)

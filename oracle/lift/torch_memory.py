@@ -15,9 +15,12 @@ import numpy as np
 import torch
 
 from oracle.frameworks.torch_tensors import array
-from oracle.lift.complex_numbers import Complex, Symbol, conj, constant_pair, each_part
+from oracle.lift.complex_numbers import Complex, Symbol, conj, constant_pair, each_part, whole
 from oracle.lift.torch_internals import address, unmarked
 from reference_engine.trace import Builder, Tensor, constant, xp
+
+NUMPY = {"real": float, "int": int, "bool": bool}
+"""Element types by kind."""
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], Any]
 
@@ -58,7 +61,7 @@ def gathered(symbol: Tensor, positions: np.ndarray) -> Tensor:
     if flat.size == symbol.size and np.array_equal(flat, np.arange(flat.size)):
         return symbol if symbol.shape == positions.shape else xp.reshape(symbol, shape=positions.shape)
     if not flat.size:
-        return constant(np.zeros(positions.shape, {"real": float, "int": int, "bool": bool}[symbol.kind]))
+        return constant(np.zeros(positions.shape, NUMPY[symbol.kind]))
     return xp.take(flattened(symbol), constant(positions), axis=0)  # type: ignore[no-any-return]
 
 
@@ -117,7 +120,7 @@ class Cell:
         if key not in self.known:
             inverse, flat = self._inverse(), self._flat()
             found = [gathered(flat, np.maximum(inverse[places(part)], 0)) for part in parts_of(key)]
-            self.known[key] = Complex(*found) if len(found) > 1 else found[0]
+            self.known[key] = whole(found)
         return self.known[key]
 
     def _flat(self) -> Tensor:

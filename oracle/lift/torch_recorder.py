@@ -84,22 +84,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         # Operands are read before the call: it may overwrite them.
         # A view shares its cell with tensors that are tracked: what stops there is decided when it is read.
         view = is_view(func)
-        symbols = {id(t): self.symbol(t, raw=view) for t in tensors_in(given)} if active else {}
+        symbols = {id(t): self.symbol(t, raw=view) for t in tensors_in(given.values())} if active else {}
         result = called(func, args, kwargs or {})
         if not active:
-            for tensor in tensors_in({"result": result}):
+            for tensor in tensors_in([result]):
                 if not tensor.requires_grad:
                     self._born[address(tensor)] = tensor
                 if not self.inside:
                     self._constants[id(tensor)] = tensor
         else:
             self.builder.line = line_in(self.file)
-            tracked = torch.is_grad_enabled() and any(self._is_tracked(t) for t in tensors_in(given))
+            tracked = torch.is_grad_enabled() and any(self._is_tracked(t) for t in tensors_in(given.values()))
             if tracked and func is not DETACH and not isinstance(result, tuple):
-                self._tracked.update({id(t): t for t in tensors_in({"result": result})})
+                self._tracked.update({id(t): t for t in tensors_in([result])})
             results = written if result is None else result  # a list operation in place returns nothing
             if self._is_silenced(given):
-                self._silenced.update({address(t): t for t in tensors_in({"result": results})})
+                self._silenced.update({address(t): t for t in tensors_in([results])})
             call = Call(func, given, results, _reader(symbols))
             self._record(call, written, before, tracked=tracked or bool(self.inside) or self.looking_through)
         return result
@@ -134,7 +134,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         """Whether a call computes with tracked tensors where ``no_grad`` keeps autograd from following."""
         if torch.is_grad_enabled() or self.inside or self.looking_through:
             return False
-        return any(self._is_tracked(t) or address(t) in self._silenced for t in tensors_in(given))
+        return any(self._is_tracked(t) or address(t) in self._silenced for t in tensors_in(given.values()))
 
     def _is_tracked(self, tensor: Any) -> bool:
         """Whether autograd follows a tensor: it says so, or it has not come to it yet.
@@ -174,7 +174,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             self.refuse(f"Tensor.{how} in {name}.forward", ESCAPED)
 
     def _is_active(self, given: Mapping[str, Any]) -> bool:
-        for tensor in tensors_in(given):
+        for tensor in tensors_in(given.values()):
             cell = self.memory.cell(tensor)
             if cell is not None or (tensor.requires_grad and self.captured(tensor) is not None):
                 return True
@@ -224,7 +224,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
 
     def _explains(self, call: Call) -> bool:
         """Whether an operand with a derivative is explained: then so is what a lowering makes of it."""
-        return any(self.memory.explained(call.symbol(t)) for t in tensors_in(call.raw) if is_inexact(t))
+        return any(
+            self.memory.explained(call.symbol(t)) for t in tensors_in(call.raw.values()) if is_inexact(t)
+        )
 
     def _write(
         self, tensor: Any, symbol: Symbol | None, old: Symbol, *, tracked: bool, explained: bool

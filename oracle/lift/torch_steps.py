@@ -5,7 +5,7 @@ on complex numbers are not noted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from torch.autograd.function import _SingleLevelFunction
 from torch.utils._python_dispatch import _disable_current_modes
 
 from oracle.lift.aten import Call
-from oracle.lift.steps import KeepingBuilder, Operand, Ran, Stepwise, place_of, placed
+from oracle.lift.steps import Operand, Ran, Stepwise, place_of, placed
+from oracle.lift.torch_arguments import tensors_in, unbound
 from oracle.lift.torch_inputs import copy_of
-from oracle.lift.torch_internals import arguments_of, caller, name_of
+from oracle.lift.torch_internals import caller, name_of
 from oracle.lift.torch_lift import lift_torch
 from oracle.lift.torch_memory import exact
 from oracle.lift.torch_recorder import Captured, Recorder
@@ -46,7 +47,7 @@ DETACH = torch.ops.aten.detach.default
 
 def lift_torch_steps(fn: Callable[..., Any], args: Sequence[Any]) -> Stepwise:
     """The function at these arguments, with its operations. What ``fn`` raises passes through."""
-    builder = KeepingBuilder()
+    builder = Builder(surface=True)
     recorders: list[StepRecorder] = []
 
     def made(builder: Builder, captured: Captured, file: str | None) -> StepRecorder:
@@ -98,7 +99,7 @@ class StepRecorder(Recorder):
         super()._record(call, written, before, tracked=tracked)
         if not tracked or self.inside or self.looking_through or call.func is DETACH:
             return
-        given = _dense(list(call.raw.values()))
+        given = _dense(call.raw.values())
         if any(t.is_complex() for t in given):
             return
         operands = self._operands(given, copies, [call.symbol(t) for t in given])
@@ -118,7 +119,8 @@ class StepRecorder(Recorder):
 
             if random is not None:
                 torch.set_rng_state(random)
-            result = _called(call.func, {n: own(v) for n, v in call.raw.items()})
+            args, kwargs = unbound(call.func, {n: own(v) for n, v in call.raw.items()})
+            result = call.func(*args, **kwargs)
             results = list(result) if isinstance(result, (tuple, list)) else [result]
             return tuple(results[k] for k in places)
 
@@ -184,27 +186,11 @@ class StepRecorder(Recorder):
         return places, tuple(nodes)
 
 
-def _dense(values: Sequence[Any]) -> list[Any]:
-    """The tensors among arguments, also in lists, each once."""
-    found = {}
-    for value in values:
-        for part in value if isinstance(value, (list, tuple)) else [value]:
-            if torch.is_tensor(part) and part.layout is torch.strided and not part.is_meta:
-                found[id(part)] = part
-    return list(found.values())
+def _dense(values: Iterable[Any]) -> list[Any]:
+    """The dense tensors among arguments, also in lists, each once."""
+    return list({id(t): t for t in tensors_in(values)}.values())
 
 
 def _random_state(func: Any) -> Any:
     """The state of the generator before an operation that draws."""
     return torch.get_rng_state() if torch.Tag.nondeterministic_seeded in func.tags else None
-
-
-def _called(func: Any, given: Mapping[str, Any]) -> Any:
-    """An overload called with arguments by schema name."""
-    args, kwargs = [], {}
-    for argument in arguments_of(func):
-        if argument.kwarg_only:
-            kwargs[argument.name] = given[argument.name]
-        else:
-            args.append(given[argument.name])
-    return func(*args, **kwargs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -289,3 +291,16 @@ def test_value_and_gradient(family: str, name: str) -> None:
     lifted = check(FAMILIES[family][name], tensor(3, 4, seed=7))
     assert lifted.program is not None
     assert any(node.op not in {"input", "constant"} for node in lifted.program.nodes)
+
+
+def test_the_table_is_complete_from_the_start() -> None:
+    """What can be lowered does not depend on what was asked before in the process."""
+    code = (
+        "from oracle.lift.aten_table import LOWERINGS\n"
+        "before = set(LOWERINGS)\n"
+        "import importlib, pathlib, oracle.lift\n"
+        "for file in pathlib.Path(oracle.lift.__file__).parent.glob('*.py'):\n"
+        "    importlib.import_module('oracle.lift.' + file.stem)\n"
+        "assert set(LOWERINGS) == before, set(LOWERINGS) - before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
